@@ -1,0 +1,64 @@
+# Everything happens in .venv, made on first use; `make help` lists what there is to ask for.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST := $(BIN)/pytest
+
+# Debian packages that tests use beside Python's: none so far.
+SYSTEM_PACKAGES :=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: bench bench-peers clean demo help lint soak system test types
+
+demo: .venv/with-demo ## train small models on real images, then look at their runs
+	@$(BIN)/otel-trackio demo
+
+test: lint types system ## every check, and the short form of every test
+	$(PYTEST) --numprocesses=logical --maxprocesses=4 --dist=loadgroup
+
+soak: .venv/with-dev system ## every test at the sizes that we promise; takes hours
+	$(PYTEST) --soak --timeout=7200
+
+bench: .venv/with-dev ## what a call costs, what a point weighs, how fast it is read
+	@$(BIN)/python -m tests.bench
+
+bench-peers: .venv/with-dev ## the same training loop under Trackio, W&B and TensorBoardX
+	@$(BIN)/python -m tests.bench.peers
+
+lint: .venv/with-dev ## formatting, style, and which package may import which
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/lint-imports --no-logo
+
+types: .venv/with-dev ## mypy, strict
+	$(BIN)/mypy
+
+clean: ## remove .venv and whatever else was built
+	rm -rf .venv .bench-venvs .coverage* .hypothesis .*_cache dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# An editable install with one dependency group of pyproject.toml.
+.venv/with-%: pyproject.toml | .venv/ready
+	@echo 'installing into .venv; the first time this takes about a minute'
+	@$(BIN)/python -m pip install -qq --editable . --group $*
+	@touch $@
+
+# The first of these that is new enough. `pip install --group` came with pip 25.1.
+.venv/ready:
+	@for python in "$(PYTHON)" python3.13 python3.12 python3.11; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    "$$python" -m venv --clear .venv && exec $(BIN)/python -m pip install -qq --upgrade 'pip>=25.1'; \
+	  fi; \
+	done; \
+	echo 'no Python 3.11 or newer found; name one: make PYTHON=/path/to/python3' >&2; exit 1
+	@touch $@
+
+system:
+	@missing=$$(for name in $(SYSTEM_PACKAGES); do dpkg --status $$name >/dev/null 2>&1 || echo $$name; done); \
+	if [ -z "$$missing" ]; then exit 0; \
+	elif [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -qq --no-install-recommends $$missing; \
+	else echo "these tests need: sudo apt-get install" $$missing >&2; exit 1; fi

@@ -1,0 +1,5 @@
+"""The collector: OpenTelemetry in, run files and other backends out. Nothing in it yet."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

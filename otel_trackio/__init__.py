@@ -1,0 +1,61 @@
+"""Every training step, in OpenTelemetry.
+
+>>> import otel_trackio
+>>> with otel_trackio.init("digits", config={"lr": 0.1}) as run:
+...     run.log({"train/loss": 0.5}, step=0)
+"""
+
+from __future__ import annotations
+
+from otel_trackio.api import Api
+from otel_trackio.errors import (
+    ConfigError,
+    MissingExtra,
+    NewerFormat,
+    OtelTrackioError,
+    StoreBusy,
+    StoreError,
+    UnknownMetric,
+    UnknownRun,
+)
+from otel_trackio.exporter import OtelTrackioExporter
+from otel_trackio.reservoir import lossless
+from otel_trackio.run import Run
+from otel_trackio.session import (
+    alert,
+    configure,
+    finish,
+    get_meter,
+    init,
+    log,
+    log_system,
+)
+from otel_trackio.step import set_step, step
+from otel_trackio.values import Histogram
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Api",
+    "ConfigError",
+    "Histogram",
+    "MissingExtra",
+    "NewerFormat",
+    "OtelTrackioError",
+    "OtelTrackioExporter",
+    "Run",
+    "StoreBusy",
+    "StoreError",
+    "UnknownMetric",
+    "UnknownRun",
+    "alert",
+    "configure",
+    "finish",
+    "get_meter",
+    "init",
+    "log",
+    "log_system",
+    "lossless",
+    "set_step",
+    "step",
+]

@@ -1,0 +1,43 @@
+"""What a run says to its user: at most three lines at the start, one at the end, on stderr."""
+
+from __future__ import annotations
+
+import sys
+
+from otel_trackio.provider import Attachment
+from otel_trackio.run import Run
+from otel_trackio.settings import Settings
+
+_INSTRUMENTS: dict[Attachment, str] = {
+    "own provider": "",
+    "own provider, other readers": "",
+    "application's exporter": "; instruments reach it through your OtelTrackioExporter",
+    "application's provider": (
+        "; your MeterProvider got a reader: one value an interval, every measurement with"
+        " MeterProvider(**otel_trackio.lossless())"
+    ),
+    "none": "; instruments of your MeterProvider are not: add an OtelTrackioExporter to it",
+}
+
+
+def started(run: Run, settings: Settings, attached: Attachment) -> None:
+    if settings.silent:
+        return
+    again = f", attempt {run.attempt}" if run.attempt > 1 else ""
+    rank = f", rank {run.rank}" if run.rank else ""
+    _say(f"run {run.project}/{run.name}{again}{rank}")
+    _say(f"recording to {run.path}{_INSTRUMENTS[attached]}")
+    _say(f"view: otel-trackio info {run.id}")
+
+
+def finished(run: Run, complete: bool, silent: bool) -> None:
+    if silent:
+        return
+    lost = {k: n for k, n in run.diagnostics.counts().items() if k.startswith(("dropped", "skip"))}
+    counts = "".join(f", {amount} {reason}" for reason, amount in sorted(lost.items()))
+    later = "" if complete else "; the rest is in the journal: run otel-trackio doctor"
+    _say(f"{run.state} {run.project}/{run.name}: {run.points:,} points{counts}{later}")
+
+
+def _say(line: str) -> None:
+    print(f"otel-trackio: {line}", file=sys.stderr)  # noqa: T201 (this is the one place)

@@ -1,0 +1,76 @@
+"""Opening SQLite files: to write one's own, or to read somebody's without disturbing them."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from otel_trackio import schema
+from otel_trackio.errors import NewerFormat, StoreError
+
+BUSY_SECONDS: Final = 10.0
+"""How long SQLite waits for a lock; only checkpoints and readers ever hold one."""
+
+
+def open_writing(path: Path) -> sqlite3.Connection:
+    """A connection in autocommit mode: transactions are begun and ended by name."""
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS
+    )
+    connection.executescript(
+        "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+        "PRAGMA journal_size_limit = 16777216; PRAGMA temp_store = MEMORY;"
+    )
+    return connection
+
+
+def open_reading(path: Path) -> sqlite3.Connection:
+    """A read-only connection. Raises StoreError or NewerFormat where the file cannot be read."""
+    try:
+        connection = _connect_reading(path)
+        check_format(connection, path)
+    except sqlite3.Error as error:
+        raise damaged(path, error) from error
+    return connection
+
+
+def _connect_reading(path: Path) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(
+        uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS
+    )
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        # A folder that cannot be written has no room for WAL's shared memory. Where there is no
+        # WAL left to read, the file alone is the whole truth.
+        connection.close()
+        wal = path.with_name(path.name + "-wal")
+        if not path.exists() or (wal.exists() and wal.stat().st_size > 0):
+            raise
+        connection = sqlite3.connect(
+            f"{uri}&immutable=1", uri=True, isolation_level=None, check_same_thread=False
+        )
+    return connection
+
+
+def check_format(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises where `path` is not a run file that this version reads."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != schema.APPLICATION_ID:
+        raise StoreError(f"{path} is not a run file", "remove it from the directory of runs")
+    if version > schema.FORMAT_VERSION:
+        raise NewerFormat(
+            f"cannot open {path}: format {version} is newer than this version reads"
+            f" ({schema.FORMAT_VERSION})",
+            "pip install -U otel-trackio",
+        )
+
+
+def damaged(path: Path, error: sqlite3.Error) -> StoreError:
+    return StoreError(
+        f"cannot read {path}: {error}",
+        f"keep a copy, then try: sqlite3 {path} .recover",
+    )

@@ -1,0 +1,89 @@
+"""Where collected metrics go: to the run that is active in this process, if there is one.
+
+One provider serves the runs of a process one after the other, so the run is not the provider's but
+is found at each delivery.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from typing import Final, Protocol
+
+from opentelemetry.sdk.metrics.export import MetricsData
+
+from otel_trackio import step
+from otel_trackio.convert import convert
+from otel_trackio.diagnostics import Diagnostics
+from otel_trackio.model import Batch
+
+MAX_EARLY: Final = 100_000
+"""Measurements made before the first run that are held for it."""
+
+
+class Destination(Protocol):
+    """A run, as seen by the instruments."""
+
+    @property
+    def rank(self) -> int: ...
+    @property
+    def diagnostics(self) -> Diagnostics: ...
+    def submit(self, batch: Batch) -> bool: ...
+
+
+_lock = threading.Lock()
+_destination: Destination | None = None
+_had_run = False
+_early: deque[Batch] = deque()
+_owner = os.getpid()
+
+
+def set_destination(destination: Destination | None) -> None:
+    """Directs deliveries to a run; the first one also gets what was measured before it."""
+    global _destination, _had_run
+    with _lock:
+        _destination = destination
+        if destination is not None:
+            _had_run = True
+            while _early:
+                destination.submit(_early.popleft())
+
+
+def has_destination() -> bool:
+    return _destination is not None
+
+
+def deliver(data: MetricsData) -> bool:
+    """Hands a collection to the active run; False where it was not taken.
+
+    A forked child delivers nothing: what it inherited is its parent's to report.
+    """
+    if os.getpid() != _owner:
+        return True
+    with _lock:
+        target = _destination
+    if target is None:
+        return _hold(data)
+    conversion = convert(data, target.rank, step.current_step())
+    if conversion.overflowed:
+        target.diagnostics.error(
+            "dropped.reservoir",
+            f"{conversion.overflowed} measurements came faster than they could be collected:"
+            " lower OTEL_TRACKIO_INTERVAL",
+            amount=conversion.overflowed,
+        )
+    batch = conversion.batch()
+    return target.submit(batch) if len(batch) else True
+
+
+def _hold(data: MetricsData) -> bool:
+    # Between two runs nobody wants the measurements; before the first one they are its prelude.
+    if _had_run:
+        return False
+    batch = convert(data, 0, step.current_step()).batch()
+    with _lock:
+        if sum(map(len, _early)) + len(batch) > MAX_EARLY:
+            return False
+        _early.append(batch)
+    return True

@@ -1,0 +1,55 @@
+"""Our exception hierarchy:
+
+OtelTrackioError
+├── ConfigError          a setting or argument cannot be used
+├── MissingExtra         an optional dependency is not installed
+├── UnknownRun           no run, or more than one, answers to that name
+├── UnknownMetric        the run has no such metric
+└── StoreError           a run file cannot be read or written
+    ├── NewerFormat      it was written by a later version
+    └── StoreBusy        it is in use by a live process
+
+Every error is a lower-case clause that holds the value, followed by the remedy.
+"""
+
+from __future__ import annotations
+
+
+class OtelTrackioError(Exception):
+    """Root of every error raised by otel_trackio; `hint` says what to do about it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{message}; {hint}" if hint else message)
+
+
+class ConfigError(OtelTrackioError, ValueError):
+    """A setting or an argument has a value that cannot be used."""
+
+
+class MissingExtra(OtelTrackioError, ImportError):
+    """An optional dependency is not installed; `hint` is the line that installs it."""
+
+    def __init__(self, what: str, requirement: str) -> None:
+        super().__init__(f"{what} is not installed", f"pip install '{requirement}'")
+
+
+class UnknownRun(OtelTrackioError, LookupError):
+    """No run answers to that id or name, or several do."""
+
+
+class UnknownMetric(OtelTrackioError, LookupError):
+    """The run holds no metric of that name."""
+
+
+class StoreError(OtelTrackioError):
+    """A run file cannot be read or written as it should."""
+
+
+class NewerFormat(StoreError):
+    """The file was written by a later version of otel-trackio."""
+
+
+class StoreBusy(StoreError):
+    """The run file belongs to a process that is still recording."""

@@ -1,0 +1,79 @@
+"""What a run is, told by its events: later ones win, by (lamport, writer, seq), never by clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from otel_trackio.model import Event
+
+RunState = Literal["running", "finished", "failed", "crashed"]
+
+STALE_SECONDS: Final = 60.0
+"""A writer on another machine is taken for dead when its heartbeat is older than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The events of a run, summed up."""
+
+    name: str = ""
+    project: str = "default"
+    group: str = ""
+    notes: str = ""
+    tags: tuple[str, ...] = ()
+    created: int = 0
+    config: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+    resource: dict[str, Any] = field(default_factory=dict)
+    deleted: bool = False
+
+
+def facts_of(events: Iterable[Event]) -> Facts:
+    """Folds events in their order; kinds and fields that a later version added are passed over."""
+    fields: dict[str, Any] = {}
+    maps: dict[str, Any] = {"config": {}, "summary": {}, "resource": {}}
+    for event in sorted(events, key=lambda each: (each.lamport, each.writer, each.seq)):
+        if event.kind == "run":
+            fields |= {k: v for k, v in event.data.items() if k in _RUN_FIELDS}
+        elif event.kind in maps:
+            maps[event.kind] |= event.data
+        elif event.kind == "delete":
+            fields["deleted"] = True
+    fields["tags"] = tuple(fields.get("tags", ()))
+    return Facts(**fields, **maps)
+
+
+_RUN_FIELDS: Final = {"name", "project", "group", "notes", "tags", "created"}
+
+
+@dataclass(frozen=True, slots=True)
+class WriterState:
+    """One writer, as far as it says how the run is doing."""
+
+    rank: int
+    attempt: int
+    state: str
+    live: bool
+    local: bool
+    heartbeat: int
+
+
+def state_of(writers: Sequence[WriterState], now: int) -> RunState:
+    """The state of the latest attempt: running while any of its ranks is, else the worst end."""
+    latest = max((each.attempt for each in writers), default=0)
+    states = {_writer_state(each, now) for each in writers if each.attempt == latest}
+    for state in ("running", "failed", "crashed"):
+        if state in states:
+            return state
+    return "finished"
+
+
+def _writer_state(writer: WriterState, now: int) -> RunState:
+    if writer.state == "running":
+        fresh = now - writer.heartbeat < STALE_SECONDS * 1e9
+        return "running" if writer.live or (not writer.local and fresh) else "crashed"
+    if writer.state in ("finished", "failed"):
+        return writer.state  # type: ignore[return-value]
+    return "crashed"

@@ -1,0 +1,204 @@
+"""Journal frames and instrument batches into rows, within the caller's transaction.
+
+The writer thread runs this live, recovery over what a dead process left behind, and readers over
+the journal of a live run, to see what is not stored yet.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from otel_trackio import frames, semconv
+from otel_trackio.chunk import column_of
+from otel_trackio.fold import joined
+from otel_trackio.frames import Drained, Entry, Layout, Rows, Scan
+from otel_trackio.model import (
+    NO_STEP,
+    Batch,
+    Columns,
+    Event,
+    Histogram,
+    Ints,
+    Points,
+    Record,
+    Series,
+)
+from otel_trackio.names import InstrumentNames
+
+
+@dataclass(slots=True)
+class Taken:
+    """What one transaction stored: how many points, and what of them others want to know."""
+
+    points: int = 0
+    last: dict[tuple[str, str], float] = field(default_factory=dict)
+    nonfinite: dict[str, int] = field(default_factory=dict)
+
+
+class Target(Protocol):
+    """Where rows go: a run file, or the memory of somebody who only reads."""
+
+    def layouts(self) -> dict[int, Layout]: ...
+    def add_layout(self, layout: Layout) -> None: ...
+    def take_numbers(self, amount: int) -> int: ...
+    def series_id(self, series: Series) -> int: ...
+    def append(self, columns: Sequence[Columns]) -> None: ...
+    def add_event(self, seq: int, event: Event) -> None: ...
+    def add_record(self, seq: int, record: Record) -> None: ...
+    def add_histogram(self, seq: int, series: int, histogram: Histogram) -> None: ...
+
+
+class Intake:
+    """Numbers what arrives, names its series, and hands it to the target."""
+
+    def __init__(self, target: Target, rank: int) -> None:
+        self.target = target
+        self._rank = rank
+        self._layouts = target.layouts()
+        self._series: dict[tuple[str, str], Series] = {}
+        self._names = InstrumentNames()
+
+    def store(self, scan: Scan | None, batches: Sequence[Batch], now: int) -> Taken:
+        """Stores every frame of `scan` and every batch; `now` (ns) dates what is derived."""
+        taken = Taken()
+        columns: list[Columns] = []
+        if scan is not None:
+            first = self.target.take_numbers(0)
+            drained = frames.drain(scan, self._layouts, first)
+            self.target.take_numbers(drained.numbers)
+            for layout in drained.layouts:
+                self.target.add_layout(layout)
+            columns += self._journal_columns(drained, taken)
+        for batch in batches:
+            columns += self._batch_columns(batch)
+        columns += self._nonfinite_columns(taken, now)
+        taken.points = sum(map(len, columns))
+        self.target.append(_in_order(columns))
+        return taken
+
+    def _journal_columns(self, drained: Drained, taken: Taken) -> list[Columns]:
+        columns = [each for rows in drained.rows for each in self._row_columns(rows, taken)]
+        for entry in drained.entries:
+            columns += self._entry_columns(entry, taken)
+        return columns
+
+    def _row_columns(self, rows: Rows, taken: Taken) -> list[Columns]:
+        columns = []
+        for place, (key, value) in enumerate(zip(rows.layout.keys, rows.values, strict=True)):
+            self._look_at(key, rows.layout.scope, value, taken)
+            series = self.target.series_id(self._log_series(key, rows.layout.scope))
+            columns.append(Columns(series, rows.first + place, Points(rows.step, rows.time, value)))
+        return columns
+
+    def _entry_columns(self, entry: Entry, taken: Taken) -> list[Columns]:
+        kind, content = entry.content["entry"], entry.content
+        if kind == frames.POINTS:
+            return [
+                self._single(entry, place, key, frames.number_from_json(value), taken)
+                for place, (key, value) in enumerate(content["values"])
+            ]
+        if kind == frames.EVENT:
+            event = Event(content["kind"], entry.time, content["data"], content.get("lamport", 0))
+            self.target.add_event(entry.first, event)
+        elif kind == frames.RECORD:
+            record = Record(
+                content["kind"], content["key"], entry.step, entry.time, content["data"]
+            )
+            self.target.add_record(entry.first, record)
+        else:
+            series = self._log_series(content["key"], semconv.LOG_SCOPE, "histogram")
+            histogram = Histogram(entry.step, entry.time, entry.time, content["data"])
+            self.target.add_histogram(entry.first, self.target.series_id(series), histogram)
+        return []
+
+    def _single(
+        self, entry: Entry, place: int, key: str, value: float | int, taken: Taken
+    ) -> Columns:
+        scope = entry.content["scope"]
+        column = column_of([value])
+        self._look_at(key, scope, column, taken)
+        series = self.target.series_id(self._log_series(key, scope))
+        points = Points(_ints(entry.step), _ints(entry.time), column)
+        return Columns(series, _ints(entry.first + place), points)
+
+    def _batch_columns(self, batch: Batch) -> list[Columns]:
+        columns = []
+        for series, points in batch.points:
+            first = self.target.take_numbers(len(points))
+            numbers = np.arange(first, first + len(points), dtype=np.int64)
+            columns.append(Columns(self.target.series_id(series), numbers, points))
+        for series, histogram in batch.histograms:
+            number = self.target.take_numbers(1)
+            self.target.add_histogram(number, self.target.series_id(series), histogram)
+        return columns
+
+    def _nonfinite_columns(self, taken: Taken, now: int) -> list[Columns]:
+        return [
+            Columns(
+                self.target.series_id(nonfinite_series(key, self._rank)),
+                _ints(self.target.take_numbers(1)),
+                Points(_ints(NO_STEP), _ints(now), column_of([amount])),
+            )
+            for key, amount in taken.nonfinite.items()
+        ]
+
+    def _look_at(self, key: str, scope: str, value: Any, taken: Taken) -> None:
+        if value.dtype != np.float64:
+            taken.last[key, scope] = value.tolist()[-1]
+            return
+        finite = np.isfinite(value)
+        if finite.all():
+            taken.last[key, scope] = float(value[-1])
+            return
+        taken.nonfinite[key] = taken.nonfinite.get(key, 0) + int((~finite).sum())
+        if finite.any():
+            taken.last[key, scope] = float(value[finite][-1])
+
+    def _log_series(self, key: str, scope: str, kind: Any = "gauge") -> Series:
+        known = self._series.get((key, scope))
+        if known is None or known.kind != kind:
+            name = self._names.name_for(key) if known is None else known.name
+            known = Series(key, kind, name=name, scope=scope, rank=self._rank)
+            self._series[key, scope] = known
+        return known
+
+
+def nonfinite_series(key: str, rank: int) -> Series:
+    """The counter of points of `key` that were NaN or infinite."""
+    return Series(
+        semconv.NONFINITE,
+        "counter",
+        "delta",
+        name=semconv.NONFINITE,
+        unit="{point}",
+        attributes=json.dumps({semconv.TRACKIO_KEY: key}),
+        scope=semconv.SELF_SCOPE,
+        rank=rank,
+    )
+
+
+def _ints(value: int) -> Ints:
+    return np.array([value], dtype=np.int64)
+
+
+def _in_order(columns: list[Columns]) -> list[Columns]:
+    """Columns of one series must reach the file in the order of their numbers."""
+    by_series: dict[int, list[Columns]] = {}
+    for each in columns:
+        by_series.setdefault(each.series, []).append(each)
+    return [_merged(parts) for parts in by_series.values()]
+
+
+def _merged(parts: list[Columns]) -> Columns:
+    whole = joined(parts)
+    if (np.diff(whole.seq) > 0).all():
+        return whole
+    order = np.argsort(whole.seq)
+    points = whole.points
+    sorted_points = Points(points.step[order], points.time[order], points.value[order])
+    return Columns(whole.series, whole.seq[order], sorted_points)

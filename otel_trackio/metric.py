@@ -1,0 +1,42 @@
+"""A metric of a run: what its users call it, and how it stands."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from otel_trackio.model import Kind, Series
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """`count` is of all points; `min` and `max` of the finite values of those that count.
+
+    `last` is the last value in the order (attempt, writer, seq), and `last_step` its step. A
+    counter is given as its running total. Histograms have a count alone.
+    """
+
+    key: str
+    kind: Kind
+    unit: str
+    description: str
+    scope: str
+    ranks: tuple[int, ...]
+    count: int
+    nonfinite: int = 0
+    last: float | int | None = None
+    min: float | None = None
+    max: float | None = None
+    last_step: int | None = None
+
+
+def key_of(series: Series) -> str:
+    """How users call a series: its key, with the attributes in braces if it has any."""
+    attributes = json.loads(series.attributes)
+    if not attributes:
+        return series.key
+    return f"{series.key}{{{','.join(f'{k}={_shown(v)}' for k, v in attributes.items())}}}"
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

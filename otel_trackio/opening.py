@@ -1,0 +1,266 @@
+"""Opening a run to record: who it is, whether it goes on, and where its files lie."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from otel_trackio import filesystem, identity, layout, recovery
+from otel_trackio.api import Api
+from otel_trackio.diagnostics import Diagnostics, logger
+from otel_trackio.errors import ConfigError, StoreError
+from otel_trackio.facts import Facts
+from otel_trackio.identity import Rank
+from otel_trackio.intake import Taken
+from otel_trackio.redact import redact
+from otel_trackio.run import Identity, Run
+from otel_trackio.settings import Settings
+from otel_trackio.storedrun import Standing, StoredRun
+from otel_trackio.writer import Writer
+
+MAX_RECOVERED: Final = 100
+"""Files of dead writers that the start of a run completes, in the background."""
+
+LOWEST: Final = -1
+"""Lamport number of an event that gives way to every other."""
+
+_opened: Counter[str] = Counter()
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a run was before this process joined it."""
+
+    facts: Facts
+    standing: Standing
+
+
+def open_run(
+    settings: Settings,
+    config: Mapping[str, Any],
+    notes: str | None,
+    stored: Callable[[Taken], None],
+    on_finish: Callable[[Run, bool], None],
+) -> Run:
+    """A recording run as the settings and the launcher's environment name it.
+
+    Where DIR cannot be written the run goes to a temporary folder, and where nothing can, it is
+    disabled: both are said, neither stops training. Raises ConfigError.
+    """
+    diagnostics = Diagnostics(settings.raise_errors)
+    if settings.mode == "disabled":
+        name = settings.name or "disabled"
+        who = Identity(identity.new_id(), name, settings.project, settings.group, settings.tags)
+        return Run(who, None, diagnostics, config, 0, on_finish)
+    rank = identity.rank_of(os.environ)
+    run_id, before = _which(settings, rank)
+    who = _identity(settings, run_id, rank.rank, before)
+    lamport = before.standing.lamport if before else 0
+    first_step = 0
+    if before and who.attempt > 1 and before.standing.last_step is not None:
+        first_step = before.standing.last_step + 1
+
+    def writers(folder: Path) -> Callable[[str], Writer]:
+        return lambda part: _open_writer(
+            folder, who, rank, part, lamport, settings, diagnostics, stored
+        )
+
+    known = dict(before.facts.config) if before else {}
+    for folder in (settings.dir, _fallback()):
+        try:
+            run = Run(who, writers(folder), diagnostics, {**known, **config}, first_step, on_finish)
+        except (StoreError, OSError) as error:
+            diagnostics.error(
+                "dir.unwritable",
+                f"cannot record to {folder}: {error}; set OTEL_TRACKIO_DIR to a writable folder",
+                error,
+            )
+            continue
+        _introduce(run, settings, config, notes, before)
+        threading.Thread(target=_recover, args=(folder,), daemon=True).start()
+        return run
+    return Run(who, None, diagnostics, config, 0, on_finish)
+
+
+def _which(settings: Settings, rank: Rank) -> tuple[str, Before | None]:
+    """The id of the run to record, and what it was before, if it goes on."""
+    api = Api(settings.dir)
+    shared = settings.run_id if settings.source_of("run_id") != "argument" else ""
+    shared = shared or ("" if settings.run_id else _launched())
+    if shared:
+        return _shared(api, shared)
+    if settings.run_id:
+        before = _before(api.by_id(settings.run_id))
+        if before and settings.resume == "never" and rank.world_size == 1:
+            raise ConfigError(
+                f"run {settings.run_id!r} exists already",
+                "pass resume='allow' to go on with it, or another id",
+            )
+        if before is None and settings.resume == "must":
+            raise ConfigError(f"no run {settings.run_id!r} in {api.dir}", "pass resume='allow'")
+        return settings.run_id, before
+    if settings.resume == "never" or not settings.name:
+        return identity.new_id(), None
+    return _resumed_by_name(api, settings)
+
+
+def _resumed_by_name(api: Api, settings: Settings) -> tuple[str, Before | None]:
+    named = [run for run in api.runs(settings.project) if run.facts().name == settings.name]
+    if named:
+        return named[-1].id, _before(named[-1])
+    if settings.resume == "must":
+        raise ConfigError(
+            f"no run {settings.project}/{settings.name} in {api.dir}", "pass resume='allow'"
+        )
+    return identity.new_id(), None
+
+
+def _launched() -> str:
+    # Finding the launcher walks the process tree: not where no launcher can be.
+    if not {"TORCHELASTIC_RUN_ID", "SLURM_STEP_ID"} & os.environ.keys():
+        return ""
+    return identity.launcher_run_id(os.environ, identity.this_parent()) or ""
+
+
+def _shared(api: Api, base: str) -> tuple[str, Before | None]:
+    """An id that other processes work out too: the nth run of each process is the same run.
+
+    A launch whose id was used before by one that ended well is a new run.
+    """
+    _opened[base] += 1
+    nth = _opened[base]
+    run_id = base if nth == 1 else f"{base}-{nth}"
+    for again in range(2, 1000):
+        before = _before(api.by_id(run_id))
+        if before is None or before.standing.state != "finished":
+            return run_id, before
+        run_id = f"{base}-{nth}-again{again}"
+    raise ConfigError(f"run id {base!r} was used a thousand times", "choose another")
+
+
+def _before(run: StoredRun | None) -> Before | None:
+    if run is None:
+        return None
+    with run:
+        return Before(run.facts(), run.standing())
+
+
+def _identity(settings: Settings, run_id: str, rank: int, before: Before | None) -> Identity:
+    if before is None:
+        name = settings.name or identity.default_name(run_id)
+        return Identity(run_id, name, settings.project, settings.group, settings.tags, rank)
+    facts, standing = before.facts, before.standing
+    given = settings.source_of("project") != "default"
+    return Identity(
+        run_id,
+        settings.name or facts.name,
+        settings.project if given else facts.project,
+        settings.group or facts.group,
+        settings.tags or facts.tags,
+        rank,
+        # Beside a live process of the same rank this is one more of the same attempt.
+        standing.live_attempts.get(rank) or standing.attempts.get(rank, 0) + 1,
+    )
+
+
+def _open_writer(
+    folder: Path,
+    who: Identity,
+    rank: Rank,
+    part: str,
+    lamport: int,
+    settings: Settings,
+    diagnostics: Diagnostics,
+    stored: Callable[[Taken], None],
+) -> Writer:
+    host = identity.this_host()
+    writer = identity.new_id()
+    meta = {
+        "run_id": who.id,
+        "writer": writer,
+        "part": part,
+        "attempt": who.attempt,
+        "rank": rank.rank,
+        "world_size": rank.world_size,
+        "local_rank": rank.local_rank,
+        "lamport": lamport,
+        "created_ns": time.time_ns(),
+        "host": host.name,
+        "boot_id": host.boot_id,
+        "pid": os.getpid(),
+        "python": platform.python_version(),
+    }
+    path = layout.run_file(folder, who.id, writer)
+    return Writer(path, meta, settings, diagnostics, stored)
+
+
+def _introduce(
+    run: Run,
+    settings: Settings,
+    config: Mapping[str, Any],
+    notes: str | None,
+    before: Before | None,
+) -> None:
+    """The events that make the run visible, and say what about it is new."""
+    about: dict[str, Any] = {
+        "name": run.name,
+        "project": run.project,
+        "group": run.group,
+        "tags": list(run.tags),
+    }
+    if before is None:
+        about["created"] = time.time_ns()
+    else:
+        about = {k: v for k, v in about.items() if v != _as_json(getattr(before.facts, k))}
+    if notes is not None:
+        about["notes"] = notes
+    if about:
+        # Other ranks say the same as rank 0, and must not undo a rename that came before them.
+        run.put_event("run", about, LOWEST if run.rank else 0)
+    if config:
+        run.put_event("config", redact(config))
+    run.put_event("state", {"state": "running", "attempt": run.attempt, "rank": run.rank})
+
+
+def _as_json(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _fallback() -> Path:
+    owner = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    return Path(tempfile.gettempdir()) / f"otel-trackio-{owner}"
+
+
+def _recover(folder: Path) -> None:
+    """Completes what processes that died on this machine left in `folder`."""
+    left = MAX_RECOVERED
+    for run_dir in layout.run_dirs(folder):
+        for path in recovery.orphans(run_dir):
+            if left == 0:
+                return
+            left -= 1
+            try:
+                recovered = recovery.recover(path)
+            except (StoreError, OSError) as error:
+                logger.warning("cannot recover %s: %s", path, error)
+                continue
+            if recovered is not None:
+                logger.info("recovered %d points of %s", recovered.points, path)
+
+
+def warn_of_network(folder: Path, diagnostics: Diagnostics) -> None:
+    """Says what to do where DIR lies on a network file system, which SQLite cannot trust."""
+    kind = filesystem.filesystem_type(folder)
+    if filesystem.is_network(kind):
+        diagnostics.warn_once(
+            "network",
+            f"{folder} lies on {kind}: set OTEL_TRACKIO_DIR to a folder on a local disk",
+        )

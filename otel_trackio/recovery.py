@@ -1,0 +1,80 @@
+"""Completing what a dead process left: its journal is stored, its run is marked as crashed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from otel_trackio import layout
+from otel_trackio.frames import Scan
+from otel_trackio.intake import Intake
+from otel_trackio.lease import Lease
+from otel_trackio.model import Event
+from otel_trackio.reader import scan_journal
+from otel_trackio.runfile import RunFile
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What recovery found in one run file: points stored, and whether the last record was torn."""
+
+    path: Path
+    points: int
+    torn: bool
+
+
+def orphans(run_dir: Path) -> list[Path]:
+    """Run files in a folder whose journal still lies there, live or not."""
+    return [path for path in layout.run_files(run_dir) if layout.journal_file(path).exists()]
+
+
+def recover(path: Path) -> Recovered | None:
+    """Stores what the journal of a dead writer holds, exactly once; None where it is not dead.
+
+    Raises StoreError where the run file cannot be read; then its journal stays.
+    """
+    lease = Lease.take(layout.lock_file(path))
+    if lease is None:
+        return None
+    try:
+        if not layout.journal_file(path).exists():
+            return None
+        file = RunFile.open(path)
+        try:
+            recovered = _complete(file)
+        finally:
+            file.close()
+        layout.journal_file(path).unlink(missing_ok=True)
+        lease.remove()
+        return recovered
+    finally:
+        lease.release()
+
+
+def _complete(file: RunFile) -> Recovered:
+    position, number = file.meta("journal_position"), file.meta("journal_number")
+    walked = scan_journal(file.path, position, number)
+    torn = walked is not None and walked.torn
+    died = file.meta("heartbeat_ns", time.time_ns())
+    points = 0
+    with file.transaction(durable=True):
+        if walked is not None:
+            scan = Scan(walked.data, number, verify=True)
+            points = Intake(file, file.meta("rank")).store(scan, (), died).points
+            file.set_meta("journal_position", position + scan.offset)
+            file.set_meta("journal_number", scan.number)
+        if not _ended(file):
+            data = {"state": "crashed", "torn": torn}
+            file.add_event(file.take_numbers(1), Event("state", died, data))
+    file.fold_all()
+    return Recovered(file.path, points, torn)
+
+
+def _ended(file: RunFile) -> bool:
+    query = (
+        "SELECT json_extract(data, '$.state') FROM event WHERE kind = 'state'"
+        " ORDER BY seq DESC LIMIT 1"
+    )
+    row = file.connection.execute(query).fetchone()
+    return row is not None and row[0] != "running"

@@ -1,0 +1,270 @@
+"""A run that this process records."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, Self, SupportsIndex
+
+from otel_trackio import delivery, frames, provider
+from otel_trackio.diagnostics import Diagnostics
+from otel_trackio.model import NO_STEP, Batch
+from otel_trackio.plain import plain
+from otel_trackio.recorder import Recorder
+from otel_trackio.redact import redact
+from otel_trackio.savedmap import SavedMap
+from otel_trackio.writer import Writer
+
+State = Literal["running", "finished", "failed", "disabled"]
+AlertLevel = Literal["info", "warn", "error"]
+LEVELS: Final = ("info", "warn", "error")
+
+MAX_ALERT_TEXT: Final = 10_000
+"""Characters of an alert's text that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What names a run, and this process's part in it."""
+
+    id: str
+    name: str
+    project: str
+    group: str = ""
+    tags: tuple[str, ...] = ()
+    rank: int = 0
+    attempt: int = 1
+
+
+class Run:
+    """A run that is being recorded; made by `init`. Any thread may use it.
+
+    As a context manager it finishes at the end of the block, as failed if that raises.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        open_writer: Callable[[str], Writer] | None,
+        diagnostics: Diagnostics,
+        config: Mapping[str, Any],
+        first_step: int,
+        on_finish: Callable[[Run, bool], None],
+    ) -> None:
+        """`open_writer` takes the part ("main" or "fork"); without it nothing is recorded."""
+        self._identity = identity
+        self._open_writer = open_writer
+        self.diagnostics = diagnostics
+        self._first_step = first_step
+        self._on_finish = on_finish
+        self._finishing = threading.RLock()
+        self._forked = False
+        self.state: State = "disabled"
+        self._writer: Writer | None = None
+        self._recorder: Recorder | None = None
+        if open_writer is not None:
+            self.state = "running"
+            self._record_with(open_writer("main"))
+        self.config = SavedMap(config, self._save_config)
+        self.summary = SavedMap({}, self._save_summary)
+
+    def _record_with(self, writer: Writer) -> Recorder:
+        self._writer = writer
+        self._recorder = Recorder(writer.journal, self.diagnostics, self._first_step)
+        return self._recorder
+
+    @property
+    def id(self) -> str:
+        """The run's identity, which never changes."""
+        return self._identity.id
+
+    @property
+    def name(self) -> str:
+        return self._identity.name
+
+    @property
+    def project(self) -> str:
+        return self._identity.project
+
+    @property
+    def group(self) -> str:
+        return self._identity.group
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return self._identity.tags
+
+    @property
+    def rank(self) -> int:
+        """This process's rank among those that record the run."""
+        return self._identity.rank
+
+    @property
+    def attempt(self) -> int:
+        """1, and one more each time the run was resumed."""
+        return self._identity.attempt
+
+    @property
+    def path(self) -> Path | None:
+        """The folder that holds the run's files; None where nothing is recorded."""
+        return self._writer.path.parent if self._writer else None
+
+    @property
+    def points(self) -> int:
+        """Points that this process has stored so far."""
+        return self._writer.points if self._writer else 0
+
+    def log(self, metrics: Mapping[str, Any], step: SupportsIndex | None = None) -> None:
+        """Records metrics at a step; what returned is safe even from SIGKILL.
+
+        Values are ints, floats, bools, numpy scalars, one-element tensors, `Histogram`, or dicts
+        of them, whose keys are joined by `/`. The step is `step`, else that of the `with step(n)`
+        block, else `set_step`'s, else one more than the last. Never raises into training.
+        """
+        recorder = self._recorder or self._revived()
+        if recorder is not None:
+            try:
+                recorder.log(metrics, step)
+            except Exception as error:  # noqa: BLE001 (the edge to training)
+                self._failed("log", metrics, error)
+
+    def log_system(self, metrics: Mapping[str, Any]) -> None:
+        """Records metrics that belong to a time and to no step, such as a temperature."""
+        recorder = self._recorder or self._revived()
+        if recorder is not None:
+            try:
+                recorder.log_system(metrics)
+            except Exception as error:  # noqa: BLE001 (the edge to training)
+                self._failed("log_system", metrics, error)
+
+    def alert(
+        self,
+        title: str,
+        text: str | None = None,
+        level: AlertLevel = "warn",
+        step: SupportsIndex | None = None,
+    ) -> None:
+        """Records something that a person should look at; `level` is info, warn or error."""
+        recorder = self._recorder or self._revived()
+        if recorder is None:
+            return
+        chosen = getattr(level, "value", level)
+        if chosen not in LEVELS:
+            self.diagnostics.error("bad_alert", f"alert level {level!r} is none of {LEVELS}: warn")
+            chosen = "warn"
+        data = {"title": str(title), "text": str(text or "")[:MAX_ALERT_TEXT], "level": chosen}
+        content = {"entry": frames.RECORD, "kind": "alert", "key": str(title), "data": data}
+        recorder.put_entry(content, recorder.step_of(step))
+
+    def finish(self, exit_code: int = 0, timeout: float = 60) -> None:
+        """Stores what is left and ends the run; `exit_code` other than 0 means it failed.
+
+        Waits at most `timeout` seconds; what is not stored by then stays in the journal, from
+        which the next run on this machine, or `otel-trackio doctor`, brings it in. Calling it
+        again does nothing.
+        """
+        self._end("finished" if exit_code == 0 else "failed", {"exit_code": exit_code}, timeout)
+
+    def fail(self, error: BaseException, timeout: float = 60) -> None:
+        """Ends the run as failed because of `error`."""
+        data = {"exit_code": 1, "error": f"{type(error).__name__}: {error}"[:MAX_ALERT_TEXT]}
+        self._end("failed", data, timeout)
+
+    def _end(self, state: State, data: Mapping[str, Any], timeout: float) -> None:
+        with self._finishing:
+            if self._forked:
+                self._leave(timeout)
+                return
+            if self.state != "running" or self._recorder is None or self._writer is None:
+                return
+            deadline = time.monotonic() + timeout
+            provider.flush(timeout)
+            delivery.set_destination(None)
+            self.put_event("state", {"state": state, **plain_dict(data)})
+            self._recorder = None
+            self.state = state
+            complete = self._writer.close(max(0.0, deadline - time.monotonic()))
+            self._on_finish(self, complete)
+
+    def _leave(self, timeout: float) -> None:
+        # A forked child has its own file; the run itself is its parent's to end.
+        writer, self._writer, self._recorder = self._writer, None, None
+        if writer is not None:
+            writer.close(timeout)
+
+    def put_event(self, kind: str, data: Mapping[str, Any], lamport: int = 0) -> None:
+        """Records a fact about the run; see FORMAT.md for the kinds."""
+        recorder = self._recorder or self._revived()
+        if recorder is not None:
+            content = {"entry": frames.EVENT, "kind": kind, "data": dict(data), "lamport": lamport}
+            recorder.put_entry(content, NO_STEP)
+
+    def submit(self, batch: Batch) -> bool:
+        """Takes what instruments measured."""
+        return self._writer.submit(batch) if self._writer else False
+
+    def flush(self, timeout: float = 10) -> bool:
+        """Waits until everything recorded so far is stored; False if it is not yet."""
+        provider.flush(timeout)
+        return self._writer.flush(timeout) if self._writer else True
+
+    def forked(self) -> None:
+        """Called in a forked child: it must not touch its parent's files."""
+        if self._open_writer is not None and self.state == "running":
+            self._forked = True
+            self._finishing = threading.RLock()
+            self.diagnostics = Diagnostics(self.diagnostics.raise_errors)
+            self._writer = self._recorder = None
+
+    def _revived(self) -> Recorder | None:
+        """A forked child that logs joins the run with a file of its own."""
+        if self.state == "disabled":
+            return None
+        if self._forked and self._open_writer is not None:
+            with self._finishing:
+                return self._recorder or self._record_with(self._open_writer("fork"))
+        self.diagnostics.error(
+            "dropped.finished", f"run {self.name} is {self.state}: call init() to log to a new one"
+        )
+        return None
+
+    def _failed(self, call: str, metrics: object, error: Exception) -> None:
+        self.diagnostics.error(
+            f"{call}.failed",
+            f"{call}({str(metrics)[:80]}) was not recorded: {type(error).__name__}: {error};"
+            " pass a dict of names and numbers",
+            error,
+        )
+
+    def _save_config(self, changes: dict[str, Any]) -> None:
+        self.put_event("config", redact(changes))
+
+    def _save_summary(self, changes: dict[str, Any]) -> None:
+        self.put_event("summary", plain_dict(changes))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.finish()
+        else:
+            self.fail(error)
+
+    def __repr__(self) -> str:
+        return f"<Run {self.project}/{self.name} {self.state} id={self.id}>"
+
+
+def plain_dict(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping as JSON can hold it."""
+    copy = plain(dict(values))
+    return copy if isinstance(copy, dict) else {}

@@ -1,0 +1,195 @@
+"""A run file: all that one writer recorded, in SQLite. One process writes it, anybody reads it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple
+from itertools import repeat
+from pathlib import Path
+from typing import Any, Final
+
+from otel_trackio import database, fold, pointlog, schema
+from otel_trackio.errors import StoreError
+from otel_trackio.frames import Layout, step_or_none
+from otel_trackio.model import Columns, Event, Histogram, Record, Series
+
+FOLD_AT: Final = 65536
+"""Unfolded points that trigger a fold."""
+
+UNFOLDED_SHARE: Final = 4
+"""How many times that many points of rarely logged series may wait unfolded."""
+
+SERIES_COLUMNS: Final = (
+    "key, kind, temporality, name, unit, description, attributes, scope, scope_version, rank"
+)
+
+
+class RunFile:
+    """The writing end of a run file. Not thread-safe: its owner is one thread at a time.
+
+    Every change happens inside `transaction()`; what fails leaves file and object as they were.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, fold_at: int = FOLD_AT) -> None:
+        self.path = path
+        self.connection = connection
+        self._fold_at = fold_at
+        self._series: dict[Series, int] = {}
+        self._meta: dict[str, Any] = {}
+        self.unfolded = 0
+        self._load()
+
+    @classmethod
+    def create(cls, path: Path, meta: Mapping[str, Any], fold_at: int = FOLD_AT) -> RunFile:
+        """A new run file at `path`. Raises StoreError where it cannot be made."""
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            connection = database.open_writing(path)
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {schema.TABLES}"
+                f"PRAGMA application_id = {schema.APPLICATION_ID};"
+                f"PRAGMA user_version = {schema.FORMAT_VERSION}; COMMIT"
+            )
+            made = cls(path, connection, fold_at)
+            with made.transaction():
+                defaults = {"next_seq": 1, "lamport": 0, "journal_position": 0, "journal_number": 0}
+                for key, value in {**defaults, **meta}.items():
+                    made.set_meta(key, value)
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"cannot create {path}: {error}", "free the disk or set OTEL_TRACKIO_DIR"
+            ) from error
+        return made
+
+    @classmethod
+    def open(cls, path: Path) -> RunFile:
+        """An existing run file, to complete it. Raises StoreError or NewerFormat."""
+        try:
+            connection = database.open_writing(path)
+            database.check_format(connection, path)
+            return cls(path, connection)
+        except sqlite3.Error as error:
+            raise database.damaged(path, error) from error
+
+    def _load(self) -> None:
+        self._meta = dict(self.connection.execute("SELECT key, value FROM meta"))
+        rows = self.connection.execute(f"SELECT id, {SERIES_COLUMNS} FROM series")
+        self._series = {Series(*row): series_id for series_id, *row in rows}
+        (self.unfolded,) = self.connection.execute("SELECT count(*) FROM point").fetchone()
+
+    @contextmanager
+    def transaction(self, durable: bool = False) -> Iterator[None]:
+        """All or nothing; with `durable` it also survives a power loss (one fsync)."""
+        db = self.connection
+        if durable:
+            db.execute("PRAGMA synchronous = FULL")
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            yield
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            self._load()
+            raise
+        finally:
+            if durable:
+                db.execute("PRAGMA synchronous = NORMAL")
+
+    def meta(self, key: str, default: Any = None) -> Any:
+        return self._meta.get(key, default)
+
+    def set_meta(self, key: str, value: Any) -> None:
+        self._meta[key] = value
+        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def take_numbers(self, amount: int) -> int:
+        """The first of `amount` sequence numbers that nothing else of this writer ever has."""
+        first: int = self._meta["next_seq"]
+        self.set_meta("next_seq", first + amount)
+        return first
+
+    def series_id(self, series: Series) -> int:
+        known = self._series.get(series)
+        if known is None:
+            marks = ", ".join(repeat("?", 10))
+            cursor = self.connection.execute(
+                f"INSERT INTO series ({SERIES_COLUMNS}) VALUES ({marks})", astuple(series)
+            )
+            known = self._series[series] = int(cursor.lastrowid or 0)
+        return known
+
+    def append(self, columns: Sequence[Columns]) -> None:
+        """Stores numbered points; folds when more than `fold_at` would lie unfolded."""
+        amount = sum(len(each) for each in columns)
+        if self.unfolded + amount > self._fold_at:
+            room = UNFOLDED_SHARE * self._fold_at
+            self.unfolded = fold.fold(self.connection, columns, fold.LEAST_POINTS, room)
+        elif amount:
+            pointlog.insert(self.connection, columns)
+            self.unfolded += amount
+
+    def fold_all(self) -> None:
+        """Folds every point, and returns the pages this frees to the file system."""
+        with self.transaction():
+            self.unfolded = fold.fold(self.connection, (), 1, 0)
+        self.connection.execute("PRAGMA incremental_vacuum").fetchall()
+
+    def add_event(self, seq: int, event: Event) -> None:
+        """Stores an event; it gets the next Lamport number, or 0 where its own is negative."""
+        lamport = event.lamport
+        if lamport == 0:
+            lamport = self._meta["lamport"] + 1
+            self.set_meta("lamport", lamport)
+        self.connection.execute(
+            "INSERT INTO event VALUES (?, ?, ?, ?, ?)",
+            (seq, max(lamport, 0), event.time, event.kind, json.dumps(event.data)),
+        )
+
+    def add_record(self, seq: int, record: Record) -> None:
+        self.connection.execute(
+            "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                seq,
+                record.kind,
+                record.key,
+                step_or_none(record.step),
+                record.time,
+                json.dumps(record.data),
+            ),
+        )
+
+    def add_histogram(self, seq: int, series: int, histogram: Histogram) -> None:
+        self.connection.execute(
+            "INSERT INTO histogram VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                seq,
+                series,
+                step_or_none(histogram.step),
+                histogram.time,
+                histogram.start,
+                json.dumps(histogram.data),
+            ),
+        )
+
+    def layouts(self) -> dict[int, Layout]:
+        rows = self.connection.execute("SELECT definition FROM layout")
+        defined = (Layout.defined(definition) for (definition,) in rows)
+        return {layout.id: layout for layout in defined}
+
+    def add_layout(self, layout: Layout) -> None:
+        row = (layout.id, layout.definition().decode())
+        self.connection.execute("INSERT OR REPLACE INTO layout VALUES (?, ?)", row)
+
+    def copy_to(self, path: Path) -> RunFile:
+        """A copy of everything, this file's name gone from its folder or not, open for writing."""
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        connection = database.open_writing(path)
+        self.connection.backup(connection)
+        return RunFile(path, connection, self._fold_at)
+
+    def close(self) -> None:
+        self.connection.close()

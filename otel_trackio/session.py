@@ -1,0 +1,227 @@
+"""The run that is active in this process: `init`, `finish`, and what happens when it ends."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Literal, SupportsIndex
+
+from opentelemetry import metrics
+from opentelemetry.metrics import Meter
+from opentelemetry.sdk.metrics.export import MetricReader
+from opentelemetry.sdk.metrics.view import View
+from opentelemetry.sdk.resources import Resource
+
+from otel_trackio import announce, delivery, opening, provider
+from otel_trackio.errors import ConfigError
+from otel_trackio.intake import Taken
+from otel_trackio.mirror import Mirror
+from otel_trackio.run import AlertLevel, Run
+from otel_trackio.savedmap import SavedMap
+from otel_trackio.settings import Settings, resolve
+
+Resume = Literal["never", "allow", "must"]
+Mode = Literal["online", "offline", "disabled"]
+
+_lock = threading.RLock()
+_active: Run | None = None
+_hooked = False
+_fatal: BaseException | None = None
+_mirror: Mirror | None = None
+
+
+def init(
+    project: str | None = None,
+    name: str | None = None,
+    *,
+    group: str | None = None,
+    config: Mapping[str, Any] | None = None,
+    tags: Sequence[str] | None = None,
+    notes: str | None = None,
+    id: str | None = None,
+    resume: Resume | None = None,
+    mode: Mode | None = None,
+    dir: str | os.PathLike[str] | None = None,
+    run_name: str | None = None,
+) -> Run:
+    """Starts a run, or goes on with one, and makes it the active run of this process.
+
+    `project` groups runs that belong together; `name` is for people (`run_name` is the same).
+    `resume` says whether a run of that `id`, or that project and name, may ("allow") or must
+    exist already. `mode` "offline" keeps everything on this machine, "disabled" records nothing.
+    What is not given comes from the environment, then from defaults: see Settings. A run that is
+    active already is finished first, unless it is the one asked for. Raises ConfigError.
+    """
+    global _active
+    settings = resolve(
+        {
+            "project": project,
+            "name": _one_name(name, run_name),
+            "group": group,
+            "tags": tags,
+            "run_id": id,
+            "resume": resume,
+            "mode": mode,
+            "dir": dir,
+        },
+        os.environ,
+    )
+    with _lock:
+        if _active is not None and _active.state == "running":
+            if _is_asked_for(_active, settings):
+                _active.config.update(config or {})
+                return _active
+            _active.finish()
+        _hook()
+        if settings.mode != "disabled":
+            provider.attach(settings.interval)
+        run = opening.open_run(
+            settings,
+            config or {},
+            notes,
+            _mirrored,
+            lambda run, complete: _finished(run, complete, settings.silent),
+        )
+        _active = run
+        if run.state == "running":
+            delivery.set_destination(run)
+            announce.started(run, settings, provider.attachment())
+        return run
+
+
+def _one_name(name: str | None, run_name: str | None) -> str | None:
+    if name and run_name and name != run_name:
+        raise ConfigError(f"name={name!r} and run_name={run_name!r} differ", "give one of them")
+    return name or run_name
+
+
+def _is_asked_for(run: Run, settings: Settings) -> bool:
+    """Whether the settings name the run that is active already."""
+    if settings.source_of("run_id") == "argument":
+        return settings.run_id == run.id
+    named = settings.source_of("name") == "argument" and settings.name == run.name
+    return named and settings.project == run.project
+
+
+def _mirrored(taken: Taken) -> None:
+    """Lets other readers of the provider see what `log()` recorded; on the writer thread."""
+    global _mirror
+    if taken.last and provider.has_other_readers():
+        _mirror = _mirror or Mirror()
+        _mirror.update({key: value for (key, _), value in taken.last.items()})
+
+
+def _finished(run: Run, complete: bool, silent: bool) -> None:
+    global _active
+    announce.finished(run, complete, silent)
+    if _mirror is not None:
+        _mirror.clear()
+    with _lock:
+        if _active is run:
+            _active = None
+
+
+def active() -> Run:
+    """The active run. Raises ConfigError where there is none."""
+    if _active is None:
+        raise ConfigError("no run is active", "call otel_trackio.init() first")
+    return _active
+
+
+def log(metrics: Mapping[str, Any], step: SupportsIndex | None = None) -> None:
+    """Records metrics of the active run; see `Run.log`."""
+    active().log(metrics, step)
+
+
+def log_system(metrics: Mapping[str, Any]) -> None:
+    """Records metrics of the active run that have a time and no step; see `Run.log_system`."""
+    active().log_system(metrics)
+
+
+def alert(
+    title: str,
+    text: str | None = None,
+    level: AlertLevel = "warn",
+    step: SupportsIndex | None = None,
+) -> None:
+    """Records an alert of the active run; see `Run.alert`."""
+    active().alert(title, text, level, step)
+
+
+def finish(exit_code: int = 0, timeout: float = 60) -> None:
+    """Ends the active run, if there is one; see `Run.finish`."""
+    if _active is not None:
+        _active.finish(exit_code, timeout)
+
+
+def current_config() -> SavedMap:
+    """The active run's config."""
+    return active().config
+
+
+def configure(
+    *,
+    readers: Sequence[MetricReader] = (),
+    views: Sequence[View] = (),
+    resource: Resource | None = None,
+    histogram_measurements: bool = False,
+) -> provider.Attachment:
+    """Prepares OpenTelemetry for this process; `init` does it with the defaults.
+
+    Call it before `init` to add metric `readers` and `views` of your own, or a `resource`, to the
+    provider that is made; `histogram_measurements` keeps each measurement of histograms too.
+    A MeterProvider that the application has set already is never replaced.
+    """
+    settings = resolve({}, os.environ)
+    return provider.attach(settings.interval, readers, views, resource, histogram_measurements)
+
+
+def get_meter(name: str = "otel_trackio.user", version: str = "") -> Meter:
+    """An OpenTelemetry meter whose instruments reach the active run, every measurement of them."""
+    configure()
+    return metrics.get_meter(name, version)
+
+
+def finish_at_exit() -> None:
+    """Makes sure that the active run is finished when the interpreter ends."""
+    with _lock:
+        _hook()
+
+
+def _hook() -> None:
+    global _hooked
+    if _hooked:
+        return
+    _hooked = True
+    atexit.register(_at_exit)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_in_forked_child)
+    previous = sys.excepthook
+
+    def note_failure(
+        kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
+        global _fatal
+        _fatal = error
+        previous(kind, error, traceback)
+
+    sys.excepthook = note_failure
+
+
+def _at_exit() -> None:
+    run = _active
+    if run is not None and _fatal is not None:
+        run.fail(_fatal)
+    elif run is not None:
+        run.finish()
+
+
+def _in_forked_child() -> None:
+    global _lock
+    _lock = threading.RLock()
+    if _active is not None:
+        _active.forked()

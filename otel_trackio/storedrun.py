@@ -1,0 +1,341 @@
+"""A run as it is stored: what all of its writers recorded, seen as one."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Self, TypeGuard
+
+import numpy as np
+
+from otel_trackio import edit, facts, layout
+from otel_trackio.chunk import floats_of
+from otel_trackio.diagnostics import logger
+from otel_trackio.edit import EDITOR
+from otel_trackio.errors import NewerFormat, StoreBusy, StoreError, UnknownMetric
+from otel_trackio.facts import Facts, RunState, WriterState
+from otel_trackio.frame import Frame
+from otel_trackio.frames import step_or_none
+from otel_trackio.history import History, Part, history, merged
+from otel_trackio.identity import this_host
+from otel_trackio.metric import Metric, key_of
+from otel_trackio.model import Histogram, Points, Record, Series
+from otel_trackio.reader import RunFileReader
+
+FORK: Final = "fork"
+"""The part of a forked child, whose end says nothing about the run's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One writer of the run, open for reading."""
+
+    reader: RunFileReader
+    meta: dict[str, Any]
+
+    @property
+    def order(self) -> tuple[int, str]:
+        return self.meta["attempt"], self.meta["writer"]
+
+
+class StoredRun:
+    """A run in a directory, live or not: every call reads what is there at that moment.
+
+    Safe from any thread. Close it, or use it in a `with` block, to let its files go early.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """`path` is the run's folder."""
+        self.path = path
+        self.damaged: dict[Path, StoreError] = {}
+        self._readers: dict[Path, RunFileReader] = {}
+        self._seen: list[Source] | None = None
+        self._lock = threading.RLock()
+
+    @cached_property
+    def id(self) -> str:
+        """The run's identity, which never changes."""
+        with self.sources() as sources:
+            return str(sources[0].meta["run_id"])
+
+    def facts(self) -> Facts:
+        """Name, project, group, tags, notes, config and summary, as the latest events have them."""
+        with self.sources() as sources:
+            return facts.facts_of(event for each in sources for event in each.reader.events())
+
+    def standing(self) -> Standing:
+        """How the run is doing: state, attempts, ranks, first and last sign of life."""
+        with self.sources() as sources:
+            return standing_of(sources)
+
+    def metrics(self) -> list[Metric]:
+        """Every metric of the run, by key."""
+        with self.sources() as sources:
+            keys = sorted({key_of(series) for series in _all_series(sources)})
+            return [_metric(key, sources) for key in keys]
+
+    def history(
+        self,
+        key: str,
+        rank: int | str | None = None,
+        all: bool = False,
+        max_points: int | None = None,
+    ) -> History:
+        """The points of a metric as columns `step`, `time` (ns) and `value`, sorted by step.
+
+        Of points at one step the last by (attempt, writer, seq) counts; `all=True` gives every
+        point in the order recorded. `rank` None is the lowest rank that has the metric, "all"
+        adds a column `rank`. `max_points` thins the curve but keeps its extremes. Counters are
+        running totals. Raises UnknownMetric.
+        """
+        with self.sources() as sources:
+            parts = _parts(key, sources)
+            if rank != "all":
+                chosen = min(part.rank for part in parts) if rank is None else rank
+                parts = [part for part in parts if part.rank == chosen]
+                if not parts:
+                    raise UnknownMetric(f"rank {rank!r} of run {self.path.name} has no {key!r}")
+        return history(parts, every=all, ranks=rank == "all", most=max_points)
+
+    def histograms(self, key: str) -> list[Histogram]:
+        """The aggregates of a histogram metric, in the order recorded."""
+        with self.sources() as sources:
+            return [
+                histogram
+                for source in sources
+                for series_id, series in source.reader.series().items()
+                if key_of(series) == key
+                for histogram in source.reader.histograms(series_id)
+            ]
+
+    def records(self, kind: str) -> list[Record]:
+        """Alerts, tables or annotations, in the order recorded."""
+        with self.sources() as sources:
+            found = [record for each in sources for record in each.reader.records()]
+        return [record for record in found if record.kind == kind]
+
+    def frame(self, keys: Sequence[str] | None = None, rank: int | None = None) -> Frame:
+        """Several metrics side by side, on the union of their steps; all of them if None."""
+        chosen = keys
+        if chosen is None:
+            chosen = [each.key for each in self.metrics() if each.kind != "histogram"]
+        with self.sources():
+            return Frame({key: self.history(key, rank) for key in chosen})
+
+    def rename(self, name: str) -> None:
+        """Gives the run another name."""
+        self._edit("run", {"name": name})
+
+    def move(self, project: str) -> None:
+        """Puts the run into another project."""
+        self._edit("run", {"project": project})
+
+    def tag(self, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
+        """Adds tags, and takes tags away."""
+        gone = set(remove)
+        kept = [each for each in self.facts().tags if each not in gone]
+        self._edit("run", {"tags": list(dict.fromkeys([*kept, *add]))})
+
+    def delete(self, force: bool = False) -> None:
+        """Deletes the run's data, for good.
+
+        Raises StoreBusy where a process is still recording it, unless forced.
+        """
+        standing = self.standing()
+        if standing.state == "running" and not force:
+            raise StoreBusy(f"run {self.id} is still recorded", "finish it first, or force it")
+        edit.bury(self.path, self.id, standing.lamport)
+        self.close()
+
+    def _edit(self, kind: str, data: dict[str, Any]) -> None:
+        edit.add_event(self.path, self.id, self.standing().lamport, kind, data)
+
+    def alerts(self) -> list[Record]:
+        """Alerts, in the order recorded; `data` has title, text and level."""
+        return self.records("alert")
+
+    @contextmanager
+    def sources(self) -> Iterator[list[Source]]:
+        """The run's writers by (attempt, writer), all seen at one moment.
+
+        Inside the block every call sees that moment. A file that cannot be read is left out, and
+        noted in `damaged`. Raises StoreError where none can.
+        """
+        with self._lock, ExitStack() as stack:
+            if self._seen is not None:
+                yield self._seen
+                return
+            found = [source for path in layout.run_files(self.path) for source in self._open(path)]
+            for source in found:
+                stack.enter_context(source.reader.snapshot())
+            if not found:
+                raise self._unreadable()
+            self._seen = sorted(found, key=lambda each: each.order)
+            try:
+                yield self._seen
+            finally:
+                self._seen = None
+
+    def _open(self, path: Path) -> Iterator[Source]:
+        try:
+            if path not in self._readers:
+                self._readers[path] = RunFileReader(path)
+            yield Source(self._readers[path], self._readers[path].meta())
+            self.damaged.pop(path, None)
+        except NewerFormat:
+            raise
+        except StoreError as error:
+            if path not in self.damaged:
+                logger.warning("%s", error)
+            self.damaged[path] = error
+
+    def _unreadable(self) -> StoreError:
+        if self.damaged:
+            return next(iter(self.damaged.values()))
+        return StoreError(f"no run files in {self.path}", "it was removed meanwhile")
+
+    def close(self) -> None:
+        with self._lock:
+            for reader in self._readers.values():
+                reader.close()
+            self._readers.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<StoredRun {self.path.name}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a run is doing. Times are ns since the epoch; `attempts` counts by rank."""
+
+    state: RunState
+    attempts: dict[int, int]
+    live_attempts: dict[int, int]
+    started: int
+    ended: int
+    last_step: int | None
+    lamport: int
+    points: int
+    dropped: dict[str, int]
+    torn: bool
+
+
+def standing_of(sources: Sequence[Source]) -> Standing:
+    """Sums up the writers of a run."""
+    recording = [each for each in sources if each.meta["part"] != EDITOR]
+    writers = {each.meta["writer"]: _writer_state(each) for each in recording}
+    deciding = [writers[each.meta["writer"]] for each in recording if each.meta["part"] != FORK]
+    state = facts.state_of(deciding, time.time_ns())
+    attempts: dict[int, int] = {}
+    live: dict[int, int] = {}
+    dropped: dict[str, int] = {}
+    for each in recording:
+        known = writers[each.meta["writer"]]
+        attempts[known.rank] = max(attempts.get(known.rank, 0), known.attempt)
+        if known.live:
+            live[known.rank] = max(live.get(known.rank, 0), known.attempt)
+        for reason, amount in json.loads(each.meta.get("counts", "{}")).items():
+            dropped[reason] = dropped.get(reason, 0) + amount
+    return Standing(
+        state,
+        attempts,
+        live,
+        started=min((each.meta["created_ns"] for each in recording), default=0),
+        ended=max((each.heartbeat for each in writers.values()), default=0),
+        last_step=max(
+            filter(_is_step, (each.reader.last_step() for each in recording)), default=None
+        ),
+        lamport=max(each.reader.lamport() for each in sources),
+        points=sum(each.reader.count() for each in recording),
+        dropped=dropped,
+        torn=any(each.reader.torn for each in recording),
+    )
+
+
+def _writer_state(source: Source) -> WriterState:
+    meta, reader = source.meta, source.reader
+    states = [event for event in reader.events() if event.kind == "state"]
+    state = str(states[-1].data["state"]) if states else "running"
+    return WriterState(
+        rank=meta["rank"],
+        attempt=meta["attempt"],
+        state=state,
+        live=state == "running" and reader.live,
+        local=meta["host"] == this_host().name,
+        heartbeat=max(meta.get("heartbeat_ns", meta["created_ns"]), reader.last_time()),
+    )
+
+
+def _is_step(step: int | None) -> TypeGuard[int]:
+    return step is not None
+
+
+def _all_series(sources: Sequence[Source]) -> Iterator[Series]:
+    for source in sources:
+        yield from source.reader.series().values()
+
+
+def _parts(key: str, sources: Sequence[Source]) -> list[Part]:
+    parts = []
+    for source in sources:
+        for series_id, series in source.reader.series().items():
+            if key_of(series) == key and (columns := source.reader.columns(series_id)) is not None:
+                delta = series.temporality == "delta"
+                parts.append(Part(source.meta["attempt"], series.rank, columns, delta))
+    if not parts:
+        raise _unknown(key, sources)
+    return parts
+
+
+def _unknown(key: str, sources: Sequence[Source]) -> UnknownMetric:
+    known = sorted({key_of(series) for series in _all_series(sources)})
+    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {', '.join(known)}"
+    return UnknownMetric(f"no metric {key!r}", hint if known else "nothing was logged yet")
+
+
+def _metric(key: str, sources: Sequence[Source]) -> Metric:
+    found = [
+        (source, series_id, series)
+        for source in sources
+        for series_id, series in source.reader.series().items()
+        if key_of(series) == key
+    ]
+    ranks = tuple(sorted({series.rank for _, _, series in found}))
+    series = found[0][2]
+    about = (key, series.kind, series.unit, series.description, series.scope, ranks)
+    if series.kind == "histogram":
+        return Metric(*about, sum(source.reader.histogram_count(i) for source, i, _ in found))
+    parts = [
+        Part(source.meta["attempt"], each.rank, columns, each.temporality == "delta")
+        for source, series_id, each in found
+        if each.rank == ranks[0] and (columns := source.reader.columns(series_id)) is not None
+    ]
+    points, _ = merged(parts)
+    return Metric(*about, **_summed_up(points))
+
+
+def _summed_up(points: Points) -> dict[str, Any]:
+    """What `Metric` says of the points that count."""
+    value = floats_of(points.value)
+    finite = value[np.isfinite(value)]
+    summary: dict[str, Any] = {"count": len(points), "nonfinite": len(value) - len(finite)}
+    if len(points):
+        step = int(points.step[-1])
+        summary |= {"last": points.value[-1:].tolist()[0], "last_step": step_or_none(step)}
+    if len(finite):
+        summary |= {"min": float(finite.min()), "max": float(finite.max())}
+    return summary

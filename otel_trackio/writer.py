@@ -1,0 +1,197 @@
+"""The writer thread: moves what was recorded from the journal and the instruments to the run file.
+
+It alone touches the run file while a run is live. Each interval, and when the journal is half full,
+one transaction stores what is new together with how far the journal was read. What fails is kept
+and tried again.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from otel_trackio import layout
+from otel_trackio.diagnostics import Diagnostics
+from otel_trackio.errors import StoreBusy, StoreError
+from otel_trackio.frames import Scan
+from otel_trackio.intake import Intake, Taken
+from otel_trackio.journal import Journal, allocate
+from otel_trackio.lease import Lease
+from otel_trackio.model import Batch
+from otel_trackio.runfile import RunFile
+from otel_trackio.settings import Settings
+
+RETRY_SECONDS: Final = 5.0
+"""How long the writer waits after a failure before it tries again."""
+
+
+class Writer:
+    """Owns a run file, its journal and its lease, from creation to `close`."""
+
+    def __init__(
+        self,
+        path: Path,
+        meta: Mapping[str, Any],
+        settings: Settings,
+        diagnostics: Diagnostics,
+        stored: Callable[[Taken], None] = lambda taken: None,
+    ) -> None:
+        """Raises StoreError or OSError where there is no room for the files at `path`."""
+        self.path = path
+        self._settings = settings
+        self._diagnostics = diagnostics
+        self._stored = stored
+        self._wake = threading.Event()
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # The lease comes first: whoever sees the file must see that its writer lives.
+        self._lease = self._leased()
+        self._file = RunFile.create(path, meta, settings.fold_points)
+        self.journal = Journal(
+            allocate(layout.journal_file(path), settings.journal_size),
+            settings.journal_size,
+            settings.full_wait,
+            self._wake,
+        )
+        self._intake = Intake(self._file, meta["rank"])
+        self._number = 0
+        self._pending: deque[Batch] = deque()
+        self.points = 0
+        self._next_beat = 0.0
+        self._reported: dict[str, int] = {}
+        self._rounds = threading.Condition()
+        self._begun = self._completed = 0
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="otel-trackio", daemon=True)
+        self._thread.start()
+
+    def submit(self, batch: Batch) -> bool:
+        """Takes a batch to store; False where too much waits already and it was counted as lost."""
+        limit = self._settings.max_pending
+        if self._pending and sum(map(len, list(self._pending))) + len(batch) > limit:
+            self._diagnostics.error(
+                "dropped.pending",
+                f"more than {limit} measurements wait to be stored and newer ones are dropped:"
+                " free the disk, or raise OTEL_TRACKIO_MAX_PENDING",
+                amount=len(batch),
+            )
+            return False
+        self._pending.append(batch)
+        self._wake.set()
+        return True
+
+    def flush(self, timeout: float) -> bool:
+        """Waits until everything recorded before this call is stored; False if it is not yet."""
+        deadline = time.monotonic() + timeout
+        with self._rounds:
+            wanted = self._begun + 1
+            while self._completed < wanted:
+                left = deadline - time.monotonic()
+                if left <= 0 or not self._thread.is_alive():
+                    return False
+                self._wake.set()
+                self._rounds.wait(min(left, 0.1))
+        return True
+
+    def close(self, timeout: float) -> bool:
+        """Stores what is left, folds, and lets the files go; False if something is not stored.
+
+        What could not be stored stays in the journal file, and recovery brings it in later.
+        """
+        complete = self.flush(timeout)
+        self._closing = True
+        self._wake.set()
+        self._thread.join(max(timeout, 1.0))
+        if self._thread.is_alive():
+            return False
+        if complete:
+            self._tidy()
+        self.journal.close()
+        self._file.close()
+        self._lease.release()
+        return complete
+
+    def _tidy(self) -> None:
+        try:
+            self._file.fold_all()
+        except sqlite3.Error as error:
+            self._failed(error)
+            return
+        layout.journal_file(self.path).unlink(missing_ok=True)
+        self._lease.remove()
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._wake.wait(self._settings.interval)
+            self._wake.clear()
+            if not self._round():
+                time.sleep(min(RETRY_SECONDS, self._settings.interval))
+
+    def _round(self) -> bool:
+        """One transaction; True where everything recorded before it is stored now."""
+        with self._rounds:
+            self._begun += 1
+            begun = self._begun
+        try:
+            self._store()
+        except (sqlite3.Error, StoreError, OSError) as error:
+            self._failed(error)
+            return False
+        with self._rounds:
+            self._completed = begun
+            self._rounds.notify_all()
+        return True
+
+    def _failed(self, error: Exception) -> None:
+        self._diagnostics.error(
+            "store.failed",
+            f"cannot write {self.path}: {error}; metrics are kept and it is tried again",
+        )
+
+    def _store(self) -> None:
+        beat = time.monotonic() >= self._next_beat
+        if beat:
+            self._mend()
+        data, position = self.journal.undrained()
+        batches = list(self._pending)
+        counts = self._diagnostics.counts()
+        if not (beat or data or batches or counts != self._reported):
+            return
+        scan = Scan(data, self._number)
+        with self._file.transaction():
+            taken = self._intake.store(scan, batches, time.time_ns())
+            self._file.set_meta("journal_position", position)
+            self._file.set_meta("journal_number", scan.number)
+            self._file.set_meta("heartbeat_ns", time.time_ns())
+            self._file.set_meta("counts", json.dumps(counts))
+        self._number = scan.number
+        self.journal.drained(position)
+        for _ in batches:
+            self._pending.popleft()
+        self.points += taken.points
+        self._reported = counts
+        self._next_beat = time.monotonic() + self._settings.heartbeat
+        self._stored(taken)
+
+    def _mend(self) -> None:
+        """Writes files that were deleted under the live run again: we still hold what they held."""
+        if self.path.exists():
+            return
+        self._diagnostics.error(
+            "store.deleted", f"{self.path} was deleted while its run is live: writing it again"
+        )
+        self._file = self._intake.target = self._file.copy_to(self.path)
+        self.journal.move(allocate(layout.journal_file(self.path), self._settings.journal_size))
+        self._lease.release()
+        self._lease = self._leased()
+
+    def _leased(self) -> Lease:
+        lease = Lease.take(layout.lock_file(self.path))
+        if lease is None:
+            raise StoreBusy(f"{self.path} belongs to another live process", "start a new run")
+        return lease
