@@ -16,7 +16,6 @@ _INSTRUMENTS: dict[Attachment, str] = {
         "; your MeterProvider got a reader: one value an interval, every measurement with"
         " MeterProvider(**otel_trackio.lossless())"
     ),
-    "none": "; instruments of your MeterProvider are not: add an OtelTrackioExporter to it",
 }
 
 

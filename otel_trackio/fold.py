@@ -102,7 +102,7 @@ class ChunkWriter:
                 base = totals(base, piece.points.value).tolist()[-1]
 
     def _is_counter(self, series: int) -> bool:
-        query = "SELECT temporality = 'delta' FROM series WHERE id = ?"
+        query = "SELECT temporality = 'delta' AND kind != 'histogram' FROM series WHERE id = ?"
         return bool(self._db.execute(query, (series,)).fetchone()[0])
 
     def _last(self, series: int) -> tuple[int, int] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 
 from otel_trackio.model import Kind, Series
 
@@ -30,6 +31,7 @@ class Metric:
     last_step: int | None = None
 
 
+@lru_cache(maxsize=65536)
 def key_of(series: Series) -> str:
     """How users call a series: its key, with the attributes in braces if it has any."""
     attributes = json.loads(series.attributes)

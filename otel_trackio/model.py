@@ -38,6 +38,11 @@ class Series:
     scope_version: str = ""
     rank: int = 0
 
+    @property
+    def increments(self) -> bool:
+        """Whether its points are increments, and readers show their running total."""
+        return self.temporality == "delta" and self.kind != "histogram"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Points:

@@ -34,7 +34,6 @@ Attachment = Literal[
     "own provider, other readers",
     "application's provider",
     "application's exporter",
-    "none",
 ]
 
 
@@ -86,7 +85,7 @@ class IntervalReader(MetricReader):
 _lock = threading.Lock()
 _reader: IntervalReader | None = None
 _provider: MeterProvider | None = None
-_attachment: Attachment = "none"
+_attachment: Attachment = "own provider"
 _exporters = 0
 
 
@@ -135,8 +134,6 @@ def _join(existing: MeterProvider, interval: float, pressure: threading.Event) -
     global _reader
     if _exporters:
         return "application's exporter"
-    if not hasattr(existing, "add_metric_reader"):
-        return "none"
     _reader = IntervalReader(interval, pressure)
     existing.add_metric_reader(_reader)
     return "application's provider"
@@ -149,7 +146,7 @@ def attachment() -> Attachment:
 
 def has_other_readers() -> bool:
     """Whether anybody but us collects from the provider."""
-    return _attachment not in ("own provider", "none")
+    return _attachment != "own provider"
 
 
 def flush(timeout: float) -> None:

@@ -12,11 +12,10 @@ import numpy as np
 from otel_trackio import rollup
 from otel_trackio.fold import STEP_AXIS
 from otel_trackio.history import Part, taken, winning
-from otel_trackio.metric import key_of
 from otel_trackio.model import NO_STEP, Columns
 from otel_trackio.reader import Chunk
 from otel_trackio.rollup import Buckets
-from otel_trackio.storedrun import Source, StoredRun
+from otel_trackio.storedrun import Found, Source, StoredRun, series_by_key
 
 Axis = Literal["step", "time"]
 Span: TypeAlias = tuple[int, int]
@@ -100,25 +99,23 @@ def _pieces(
     sources: Sequence[Source], keys: Sequence[str], rank: int | None
 ) -> Iterator[tuple[str, int, list[Piece]]]:
     """The pieces of each key, those of the chosen rank, in the order (attempt, writer, seq)."""
-    found: dict[str, dict[int, list[Piece]]] = {key: {} for key in keys}
-    for source in sources:
-        for series_id, series in source.reader.series().items():
-            by_rank = found.get(key_of(series))
-            if by_rank is not None:
-                pieces = _series_pieces(source, series_id, series.temporality == "delta")
-                by_rank.setdefault(series.rank, []).extend(pieces)
-    for key, by_rank in found.items():
+    known = series_by_key(sources)
+    for key in dict.fromkeys(keys):
+        by_rank: dict[int, list[Piece]] = {}
+        for each in known.get(key, ()):
+            by_rank.setdefault(each.series.rank, []).extend(_series_pieces(each))
         ranks = {each for each, pieces in by_rank.items() if pieces}
         if rank in ranks or (rank is None and ranks):
             chosen = min(ranks) if rank is None else rank
             yield key, chosen, by_rank[chosen]
 
 
-def _series_pieces(source: Source, series: int, delta: bool) -> Iterator[Piece]:
-    for each in source.reader.chunks(series):
+def _series_pieces(found: Found) -> Iterator[Piece]:
+    source, delta = found.source, found.series.increments
+    for each in source.reader.chunks(found.id):
         steps = None if each.min_step is None else (each.min_step, each.max_step or 0)
         yield Piece(source, delta, each, None, steps, (each.min_time, each.max_time))
-    loose = source.reader.unfolded(series)
+    loose = source.reader.unfolded(found.id)
     if loose is not None:
         stepped = loose.points.step[loose.points.step != NO_STEP]
         steps = (int(stepped.min()), int(stepped.max())) if len(stepped) else None

@@ -52,6 +52,7 @@ class RunFileReader:
         self.path = path
         self._db = database.open_reading(path)
         self._tail = _Tail({}, 1, {})
+        self._stored: dict[int, Series] = {}
         self._log: dict[int, Columns] = {}
         self._axes: dict[int, tuple[Ints, Ints]] = {}
         self.torn = False
@@ -61,6 +62,7 @@ class RunFileReader:
         try:
             self._db.execute("BEGIN")
             try:
+                self._stored = self._stored_series()
                 self._tail = self._read_tail()
                 self._log = pointlog.read(self._db)
                 yield
@@ -98,7 +100,7 @@ class RunFileReader:
         return stored + self._tail.records
 
     def series(self) -> dict[int, Series]:
-        return {**self._stored_series(), **self._tail.new_series()}
+        return {**self._stored, **self._tail.new_series()}
 
     def histograms(self, series: int) -> list[Histogram]:
         query = (
@@ -196,7 +198,7 @@ class RunFileReader:
         definitions = self._db.execute("SELECT definition FROM layout")
         layouts = (Layout.defined(definition) for (definition,) in definitions)
         tail = _Tail(
-            {series: key for key, series in self._stored_series().items()},
+            {series: key for key, series in self._stored.items()},
             meta["next_seq"],
             {each.id: each for each in layouts},
         )

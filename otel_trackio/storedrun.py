@@ -78,8 +78,7 @@ class StoredRun:
     def metrics(self) -> list[Metric]:
         """Every metric of the run, by key."""
         with self.sources() as sources:
-            keys = sorted({key_of(series) for series in _all_series(sources)})
-            return [_metric(key, sources) for key in keys]
+            return [_metric(key, found) for key, found in sorted(series_by_key(sources).items())]
 
     def history(
         self,
@@ -107,13 +106,8 @@ class StoredRun:
     def histograms(self, key: str) -> list[Histogram]:
         """The aggregates of a histogram metric, in the order recorded."""
         with self.sources() as sources:
-            return [
-                histogram
-                for source in sources
-                for series_id, series in source.reader.series().items()
-                if key_of(series) == key
-                for histogram in source.reader.histograms(series_id)
-            ]
+            found = series_by_key(sources).get(key, [])
+            return [each for one in found for each in one.source.reader.histograms(one.id)]
 
     def records(self, kind: str) -> list[Record]:
         """Alerts, tables or annotations, in the order recorded."""
@@ -283,48 +277,52 @@ def _is_step(step: int | None) -> TypeGuard[int]:
     return step is not None
 
 
-def _all_series(sources: Sequence[Source]) -> Iterator[Series]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A series of one of the run's writers."""
+
+    source: Source
+    id: int
+    series: Series
+
+    def part(self) -> Part | None:
+        columns = self.source.reader.columns(self.id)
+        if columns is None:
+            return None
+        return Part(self.source.meta["attempt"], self.series.rank, columns, self.series.increments)
+
+
+def series_by_key(sources: Sequence[Source]) -> dict[str, list[Found]]:
+    """Every series of the run by what users call it, in the order of the writers."""
+    found: dict[str, list[Found]] = {}
     for source in sources:
-        yield from source.reader.series().values()
+        for series_id, series in source.reader.series().items():
+            found.setdefault(key_of(series), []).append(Found(source, series_id, series))
+    return found
 
 
 def _parts(key: str, sources: Sequence[Source]) -> list[Part]:
-    parts = []
-    for source in sources:
-        for series_id, series in source.reader.series().items():
-            if key_of(series) == key and (columns := source.reader.columns(series_id)) is not None:
-                delta = series.temporality == "delta"
-                parts.append(Part(source.meta["attempt"], series.rank, columns, delta))
+    known = series_by_key(sources)
+    parts = [part for each in known.get(key, ()) if (part := each.part()) is not None]
     if not parts:
-        raise _unknown(key, sources)
+        raise _unknown(key, sorted(known))
     return parts
 
 
-def _unknown(key: str, sources: Sequence[Source]) -> UnknownMetric:
-    known = sorted({key_of(series) for series in _all_series(sources)})
+def _unknown(key: str, known: Sequence[str]) -> UnknownMetric:
     near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {', '.join(known)}"
     return UnknownMetric(f"no metric {key!r}", hint if known else "nothing was logged yet")
 
 
-def _metric(key: str, sources: Sequence[Source]) -> Metric:
-    found = [
-        (source, series_id, series)
-        for source in sources
-        for series_id, series in source.reader.series().items()
-        if key_of(series) == key
-    ]
-    ranks = tuple(sorted({series.rank for _, _, series in found}))
-    series = found[0][2]
+def _metric(key: str, found: Sequence[Found]) -> Metric:
+    ranks = tuple(sorted({each.series.rank for each in found}))
+    series = found[0].series
     about = (key, series.kind, series.unit, series.description, series.scope, ranks)
     if series.kind == "histogram":
-        return Metric(*about, sum(source.reader.histogram_count(i) for source, i, _ in found))
-    parts = [
-        Part(source.meta["attempt"], each.rank, columns, each.temporality == "delta")
-        for source, series_id, each in found
-        if each.rank == ranks[0] and (columns := source.reader.columns(series_id)) is not None
-    ]
-    points, _ = merged(parts)
+        return Metric(*about, sum(each.source.reader.histogram_count(each.id) for each in found))
+    parts = [each.part() for each in found if each.series.rank == ranks[0]]
+    points, _ = merged([part for part in parts if part is not None])
     return Metric(*about, **_summed_up(points))
 
 
