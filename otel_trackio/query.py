@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
 from otel_trackio import rollup
-from otel_trackio.fold import STEP_AXIS
+from otel_trackio.fold import STEP_AXIS, joined
 from otel_trackio.history import Part, taken, winning
 from otel_trackio.model import NO_STEP, Columns
 from otel_trackio.reader import Chunk
@@ -50,10 +51,10 @@ class Piece:
     steps: Span | None
     times: Span
 
-    def part(self) -> Part:
+    def columns(self) -> Columns:
         columns = self.loose if self.chunk is None else self.source.reader.chunk(self.chunk)
         assert columns is not None
-        return Part(self.source.meta["attempt"], 0, columns, self.delta)
+        return columns
 
     def span(self, axis: Axis) -> Span | None:
         return self.steps if axis == STEP_AXIS else self.times
@@ -167,8 +168,14 @@ def _rolled_up(group: Sequence[Piece], axis: Axis, width: int) -> Buckets | None
 
 
 def _recomputed(group: Sequence[Piece], axis: Axis, width: int) -> Buckets:
-    points = winning([piece.part() for piece in group])
+    points = winning([_part(list(pieces)) for _, pieces in groupby(group, lambda p: p.source)])
     if axis == STEP_AXIS:
         points = taken(points, points.step != NO_STEP)
     position = points.step if axis == STEP_AXIS else points.time
     return rollup.bucketize(position, points.value, np.arange(len(points)), width)
+
+
+def _part(pieces: Sequence[Piece]) -> Part:
+    """The pieces of one writer as its part."""
+    source, delta = pieces[0].source, pieces[0].delta
+    return Part(source.meta["attempt"], 0, joined([each.columns() for each in pieces]), delta)
