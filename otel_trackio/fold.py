@@ -23,6 +23,9 @@ CHUNK_POINTS: Final = 65536
 LEAST_POINTS: Final = 256
 """A series with fewer unfolded points stays in the log while there is room."""
 
+WORTHWHILE_POINTS: Final = 16
+"""Fewer points of a series take less room as rows than as a chunk with its rollups."""
+
 STEP_AXIS: Final = "step"
 TIME_AXIS: Final = "time"
 

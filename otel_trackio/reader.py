@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,20 +52,16 @@ class RunFileReader:
         """Raises StoreError or NewerFormat where the file cannot be read."""
         self.path = path
         self._db = database.open_reading(path)
-        self._tail = _Tail({}, 1, {})
-        self._stored: dict[int, Series] = {}
-        self._log: dict[int, Columns] = {}
         self._axes: dict[int, tuple[Ints, Ints]] = {}
-        self.torn = False
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
+        """Every call inside the block sees the moment at which it began."""
+        for seen_before in ("_stored", "_log", "_tail"):
+            self.__dict__.pop(seen_before, None)
         try:
             self._db.execute("BEGIN")
             try:
-                self._stored = self._stored_series()
-                self._tail = self._read_tail()
-                self._log = pointlog.read(self._db)
                 yield
             finally:
                 self._db.execute("ROLLBACK")
@@ -189,11 +186,22 @@ class RunFileReader:
         """The greatest Lamport number that any event has."""
         return max((event.lamport for event in self.events()), default=0)
 
-    def _stored_series(self) -> dict[int, Series]:
+    @property
+    def torn(self) -> bool:
+        """Whether the last record of the journal was begun and not finished."""
+        return self._tail.torn
+
+    @cached_property
+    def _log(self) -> dict[int, Columns]:
+        return pointlog.read(self._db)
+
+    @cached_property
+    def _stored(self) -> dict[int, Series]:
         rows = self._db.execute(f"SELECT id, {SERIES_COLUMNS} FROM series")
         return {key: Series(*row) for key, *row in rows}
 
-    def _read_tail(self) -> _Tail:
+    @cached_property
+    def _tail(self) -> _Tail:
         meta = self.meta()
         definitions = self._db.execute("SELECT definition FROM layout")
         layouts = (Layout.defined(definition) for (definition,) in definitions)
@@ -203,7 +211,7 @@ class RunFileReader:
             {each.id: each for each in layouts},
         )
         scan = scan_journal(self.path, meta["journal_position"], meta["journal_number"])
-        self.torn = scan is not None and scan.torn
+        tail.torn = scan is not None and scan.torn
         if scan is not None and scan.number > meta["journal_number"]:
             again = Scan(scan.data, meta["journal_number"], verify=True)
             Intake(tail, meta["rank"]).store(again, (), meta.get("heartbeat_ns", 0))
@@ -235,6 +243,7 @@ class _Tail:
         self._next_seq = next_seq
         self._layouts = layouts
         self._events: list[tuple[int, Event]] = []
+        self.torn = False
         self.columns: dict[int, Columns] = {}
         self.records: list[Record] = []
         self.histograms: list[tuple[int, Histogram]] = []

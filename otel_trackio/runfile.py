@@ -133,9 +133,9 @@ class RunFile:
             self.unfolded += amount
 
     def fold_all(self) -> None:
-        """Folds every point, and returns the pages this frees to the file system."""
+        """Folds all that gains by it, and returns the pages this frees to the file system."""
         with self.transaction():
-            self.unfolded = fold.fold(self.connection, (), 1, 0)
+            self.unfolded = fold.fold(self.connection, (), fold.WORTHWHILE_POINTS, self._fold_at)
         self.connection.execute("PRAGMA incremental_vacuum").fetchall()
 
     def add_event(self, seq: int, event: Event) -> None:
