@@ -11,7 +11,8 @@ from otel_trackio import layout
 from otel_trackio.diagnostics import logger
 from otel_trackio.errors import NewerFormat, StoreError, UnknownRun
 from otel_trackio.facts import Facts
-from otel_trackio.query import MAX_POINTS, Axis, Curve, Span, query
+from otel_trackio.piece import Span
+from otel_trackio.query import MAX_POINTS, Axis, Curve, query
 from otel_trackio.settings import resolve
 from otel_trackio.storedrun import StoredRun
 

@@ -36,7 +36,6 @@ _lock = threading.Lock()
 _destination: Destination | None = None
 _had_run = False
 _early: deque[Batch] = deque()
-_owner = os.getpid()
 
 
 def set_destination(destination: Destination | None) -> None:
@@ -55,12 +54,7 @@ def has_destination() -> bool:
 
 
 def deliver(data: MetricsData) -> bool:
-    """Hands a collection to the active run; False where it was not taken.
-
-    A forked child delivers nothing: what it inherited is its parent's to report.
-    """
-    if os.getpid() != _owner:
-        return True
+    """Hands a collection to the active run; False where it was not taken."""
     with _lock:
         target = _destination
     if target is None:
@@ -87,3 +81,15 @@ def _hold(data: MetricsData) -> bool:
             return False
         _early.append(batch)
     return True
+
+
+def _forget_in_child() -> None:
+    # A forked child reports nothing of its parent's, unless it starts a run of its own.
+    global _lock, _destination, _had_run
+    _lock = threading.Lock()
+    _destination, _had_run = None, True
+    _early.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
@@ -20,12 +21,18 @@ class OtelTrackioExporter(MetricExporter):
     def __init__(self, **run: Any) -> None:
         super().__init__(preferred_temporality=provider.DELTA)
         self._run = run
+        self._process = os.getpid()
         provider.exporter_made()
         session.finish_at_exit()
 
     def export(
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any
     ) -> MetricExportResult:
+        if os.getpid() != self._process:
+            # The SDK's periodic reader starts again in a forked child, and first exports what it
+            # inherited: that is the parent's to report.
+            self._process = os.getpid() if delivery.has_destination() else self._process
+            return MetricExportResult.SUCCESS
         if not delivery.has_destination():
             session.init(**self._run)
         taken = delivery.deliver(metrics_data)

@@ -60,11 +60,18 @@ def joined(parts: Sequence[Columns]) -> Columns:
     return Columns(
         parts[0].series,
         np.concatenate([part.seq for part in parts]),
-        Points(
-            np.concatenate([part.points.step for part in parts]),
-            np.concatenate([part.points.time for part in parts]),
-            chunk.concat([part.points.value for part in parts]),
-        ),
+        end_to_end([part.points for part in parts]),
+    )
+
+
+def end_to_end(parts: Sequence[Points]) -> Points:
+    """Points of one metric one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return Points(
+        np.concatenate([part.step for part in parts]),
+        np.concatenate([part.time for part in parts]),
+        chunk.concat([part.value for part in parts]),
     )
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from otel_trackio import chunk, rollup
-from otel_trackio.fold import totals
-from otel_trackio.model import NO_STEP, Columns, Ints, Points, Values
+from otel_trackio.fold import end_to_end, totals
+from otel_trackio.model import NO_STEP, Ints, Points, Values
 
 PICKS: Final = 5
 """Points that stand for a stretch of a thinned history: first, least, greatest, last, oddest."""
@@ -19,11 +19,11 @@ PICKS: Final = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """What one writer has of a metric: rising `seq`, and counters still as increments."""
+    """What one writer has of a metric, in the order recorded; counters still as increments."""
 
     attempt: int
     rank: int
-    columns: Columns
+    points: Points
     delta: bool
 
 
@@ -69,7 +69,7 @@ def merged(parts: Sequence[Part], every: bool = False) -> tuple[Points, Ints]:
         empty = np.zeros(0, dtype=np.int64)
         return Points(empty, empty, np.zeros(0)), empty
     ranks = [np.full(len(points), rank, dtype=np.int64) for points, rank in curves]
-    return _end_to_end([points for points, _ in curves]), np.concatenate(ranks)
+    return end_to_end([points for points, _ in curves]), np.concatenate(ranks)
 
 
 def _by_rank(parts: Sequence[Part]) -> dict[int, list[Part]]:
@@ -84,18 +84,18 @@ def _shown(parts: Sequence[Part]) -> tuple[Points, int]:
     pieces: list[Points] = []
     attempt, base = parts[0].attempt, 0
     for part in parts:
-        points = part.columns.points
+        points = part.points
         if part.delta:
             if part.attempt != attempt:
                 attempt, base = part.attempt, _total_before(pieces, points.step)
             points = Points(points.step, points.time, totals(base, points.value))
         pieces.append(points)
-    return _end_to_end(pieces), parts[0].rank
+    return end_to_end(pieces), parts[0].rank
 
 
 def _total_before(pieces: Sequence[Points], step: Ints) -> Any:
     """Where a counter stood when a later attempt took up: at the last step before its first."""
-    before = _end_to_end(pieces)
+    before = end_to_end(pieces)
     stepped = step[step != NO_STEP]
     if len(stepped):
         earlier = (before.step != NO_STEP) & (before.step < stepped[0])
@@ -115,16 +115,6 @@ def _won(points: Points) -> Points:
 def taken(points: Points, where: NDArray[Any]) -> Points:
     """Some of the points, by position or mask."""
     return Points(points.step[where], points.time[where], points.value[where])
-
-
-def _end_to_end(pieces: Sequence[Points]) -> Points:
-    if len(pieces) == 1:
-        return pieces[0]
-    return Points(
-        np.concatenate([piece.step for piece in pieces]),
-        np.concatenate([piece.time for piece in pieces]),
-        chunk.concat([piece.value for piece in pieces]),
-    )
 
 
 def thinned(points: Points, most: int) -> NDArray[np.int64]:

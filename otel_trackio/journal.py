@@ -71,10 +71,12 @@ def allocate(path: Path, size: int) -> Medium:
     Zeros are really written: a mapping of a sparse file dies of SIGBUS when the disk is full,
     and pages that are in the cache already cost the training thread no disk fault later.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags, 0o600)
     try:
-        for start in range(0, size, len(_ZEROS)):
-            os.write(descriptor, _ZEROS[: size - start])
+        written = 0
+        while written < size:  # The last room of a disk takes a part of what it is given.
+            written += os.write(descriptor, _ZEROS[: size - written])
         try:
             return Mapped(descriptor, size)
         except (OSError, ValueError):
@@ -134,28 +136,37 @@ class Journal:
         """
         with self.lock:
             if self._busy:
+                layout.frame(0, time, step, values)  # Raises now, to the caller it concerns.
                 self._late.append(lambda number: layout.frame(number, time, step, values))
                 return True
-            return self._put(layout.frame(self.number, time, step, values))
+            self._busy = True
+            try:
+                if self._late:
+                    self._write_late()
+                return self._write(layout.frame(self.number, time, step, values))
+            finally:
+                self._busy = False
 
     def put_body(self, layout: int, time: int, step: int, body: bytes) -> bool:
         """As `put`, for a frame whose body is bytes already."""
         with self.lock:
-            if self._busy:
-                self._late.append(lambda number: frames.frame(number, time, step, layout, body))
-                return True
-            return self._put(frames.frame(self.number, time, step, layout, body))
+            self._late.append(lambda number: frames.frame(number, time, step, layout, body))
+            return self._busy or self._settle()
 
-    def _put(self, data: bytes) -> bool:
-        # A signal handler or a finaliser may log in the middle of this: it finds `_busy` set.
+    def _settle(self) -> bool:
+        # A signal handler or a finaliser may log in the middle of another call, which it finds
+        # busy: its frame waits, and is written before any that comes later.
         self._busy = True
         try:
-            kept = self._write(data)
-            while self._late:
-                self._write(self._late.pop(0)(self.number))
-            return kept
+            return self._write_late()
         finally:
             self._busy = False
+
+    def _write_late(self) -> bool:
+        kept = True
+        while self._late:
+            kept = self._write(self._late.pop(0)(self.number))
+        return kept
 
     def _write(self, data: bytes) -> bool:
         if self._closed:
@@ -189,6 +200,12 @@ class Journal:
 
     def undrained(self) -> tuple[memoryview, int]:
         """A copy of the bytes not drained yet, and the position after them."""
+        if self._late and self.lock.acquire(blocking=False):
+            try:
+                if not self._busy:
+                    self._settle()
+            finally:
+                self.lock.release()
         head, tail = self.head, self._tail
         offset, length = tail % self._size, head - tail
         data = self._medium.read(offset, min(length, self._size - offset))
@@ -210,7 +227,11 @@ class Journal:
             old, self._medium = self._medium, medium
         old.close()
 
-    def close(self) -> None:
+    def seal(self) -> None:
+        """From now on nothing more is kept; what was can still be drained."""
         with self.lock:
             self._closed = True
-            self._medium.close()
+
+    def close(self) -> None:
+        self.seal()
+        self._medium.close()

@@ -11,10 +11,12 @@ from otel_trackio.model import Kind, Series
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """`count` is of all points; `min` and `max` of the finite values of those that count.
+    """A metric as its lowest rank recorded it; `ranks` are all that did.
 
-    `last` is the last value in the order (attempt, writer, seq), and `last_step` its step. A
-    counter is given as its running total. Histograms have a count alone.
+    `count` is of all points, `nonfinite` of NaN and infinities among those that count; `min` and
+    `max` are of the finite ones, as float64. `last` is the last value in the order (attempt,
+    writer, seq), exact, and `last_step` its step. A counter is given as its running total.
+    Histograms have a count alone, over all ranks.
     """
 
     key: str

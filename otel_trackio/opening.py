@@ -61,6 +61,7 @@ def open_run(
         who = Identity(identity.new_id(), name, settings.project, settings.group, settings.tags)
         return Run(who, None, diagnostics, config, 0, on_finish)
     rank = identity.rank_of(os.environ)
+    _warn_of_network(settings.dir, diagnostics)
     run_id, before = _which(settings, rank)
     who = _identity(settings, run_id, rank.rank, before)
     lamport = before.standing.lamport if before else 0
@@ -256,7 +257,7 @@ def _recover(folder: Path) -> None:
                 logger.info("recovered %d points of %s", recovered.points, path)
 
 
-def warn_of_network(folder: Path, diagnostics: Diagnostics) -> None:
+def _warn_of_network(folder: Path, diagnostics: Diagnostics) -> None:
     """Says what to do where DIR lies on a network file system, which SQLite cannot trust."""
     kind = filesystem.filesystem_type(folder)
     if filesystem.is_network(kind):

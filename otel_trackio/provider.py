@@ -48,11 +48,21 @@ class IntervalReader(MetricReader):
         super().__init__(preferred_temporality=DELTA)
         self._interval = interval
         self._pressure = pressure
-        self._turn = threading.RLock()
         self._stopped = False
-        self._owner = os.getpid()
-        self._thread = threading.Thread(target=self._run, name="otel-trackio-read", daemon=True)
-        self._thread.start()
+        self.start()
+
+    def start(self) -> None:
+        """Starts to collect in this process: at first, or again in a forked child."""
+        self._process = os.getpid()
+        self._turn = threading.RLock()
+        threading.Thread(target=self._run, name="otel-trackio-read", daemon=True).start()
+
+    def adopt(self) -> None:
+        """Goes on in a forked child, without what the parent had measured and not collected."""
+        if os.getpid() != self._process:
+            self._turn = threading.RLock()
+            self.collect()
+            self.start()
 
     def _run(self) -> None:
         while not self._stopped:
@@ -61,7 +71,7 @@ class IntervalReader(MetricReader):
             self.force_flush()
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
-        if self._stopped or os.getpid() != self._owner:
+        if self._stopped or os.getpid() != self._process:
             return True
         with self._turn:
             try:
@@ -110,6 +120,8 @@ def attach(
     global _reader, _provider, _attachment
     with _lock:
         if _provider is not None:
+            if _reader is not None:
+                _reader.adopt()
             return _attachment
         existing = metrics.get_meter_provider()
         pressure = threading.Event()

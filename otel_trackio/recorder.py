@@ -10,6 +10,7 @@ import json
 import struct
 import time
 from collections.abc import Mapping
+from itertools import count
 from typing import Any, Final, SupportsIndex
 
 import numpy as np
@@ -47,6 +48,8 @@ class Recorder:
         self._diagnostics = diagnostics
         self._next_step = first_step
         self._layouts: dict[Shape, Layout] = {}
+        # Its `next` is atomic: threads and signal handlers that meet here get ids of their own.
+        self._layout_ids = count(frames.FIRST_LAYOUT)
 
     def log(self, metrics: Mapping[str, Any], at: SupportsIndex | None = None) -> None:
         """Records numbers at a step: `at`, else the current step, else one more than the last."""
@@ -125,7 +128,7 @@ class Recorder:
         codes = "".join(_CODES.get(each, "-") for each in types)
         if "-" in codes or not all(type(key) is str for key in keys):
             return None
-        layout = Layout(frames.FIRST_LAYOUT + len(self._layouts), keys, codes, scope)
+        layout = Layout(next(self._layout_ids), keys, codes, scope)
         definition = layout.definition()
         if max(len(definition), layout.frame_bytes) > self._journal.max_frame:
             return None

@@ -89,6 +89,8 @@ def merge(parts: Sequence[Buckets]) -> Buckets:
     """
     if not parts:
         return _points(*np.empty((3, 0), dtype=np.int64))
+    if len(parts) == 1:
+        return parts[0]
     widths = {part.width for part in parts}
     if len(widths) > 1:
         raise ValueError(f"cannot merge buckets of widths {sorted(widths)}; coarsen them first")

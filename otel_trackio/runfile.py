@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import astuple
 from itertools import repeat
 from pathlib import Path
@@ -45,24 +45,23 @@ class RunFile:
     @classmethod
     def create(cls, path: Path, meta: Mapping[str, Any], fold_at: int = FOLD_AT) -> RunFile:
         """A new run file at `path`. Raises StoreError where it cannot be made."""
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
-            connection = database.open_writing(path)
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {schema.TABLES}"
-                f"PRAGMA application_id = {schema.APPLICATION_ID};"
-                f"PRAGMA user_version = {schema.FORMAT_VERSION}; COMMIT"
-            )
-            made = cls(path, connection, fold_at)
-            with made.transaction():
-                defaults = {"next_seq": 1, "lamport": 0, "journal_position": 0, "journal_number": 0}
-                for key, value in {**defaults, **meta}.items():
-                    made.set_meta(key, value)
+            with _appearing(path) as connection:
+                connection.executescript(
+                    f"BEGIN IMMEDIATE; {schema.TABLES}"
+                    f"PRAGMA application_id = {schema.APPLICATION_ID};"
+                    f"PRAGMA user_version = {schema.FORMAT_VERSION}; COMMIT"
+                )
+                made = cls(path, connection)
+                with made.transaction():
+                    defaults = dict.fromkeys(("lamport", "journal_position", "journal_number"), 0)
+                    for key, value in {"next_seq": 1, **defaults, **meta}.items():
+                        made.set_meta(key, value)
+            return cls(path, database.open_writing(path), fold_at)
         except sqlite3.Error as error:
             raise StoreError(
                 f"cannot create {path}: {error}", "free the disk or set OTEL_TRACKIO_DIR"
             ) from error
-        return made
 
     @classmethod
     def open(cls, path: Path) -> RunFile:
@@ -186,10 +185,31 @@ class RunFile:
 
     def copy_to(self, path: Path) -> RunFile:
         """A copy of everything, this file's name gone from its folder or not, open for writing."""
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        connection = database.open_writing(path)
-        self.connection.backup(connection)
-        return RunFile(path, connection, self._fold_at)
+        with _appearing(path) as connection:
+            self.connection.backup(connection)
+        return RunFile(path, database.open_writing(path), self._fold_at)
 
     def close(self) -> None:
         self.connection.close()
+
+
+@contextmanager
+def _appearing(path: Path) -> Iterator[sqlite3.Connection]:
+    """A new database, which has its name only when the block has ended well: nobody sees less."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    unfinished = path.with_suffix(".new")
+    try:
+        with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            yield connection
+        remove(path)  # A WAL that outlived its database would spoil this one.
+        unfinished.rename(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def remove(path: Path) -> None:
+    """Removes a run file, with what SQLite keeps beside it."""
+    for suffix in (".db", ".db-wal", ".db-shm"):
+        path.with_suffix(suffix).unlink(missing_ok=True)

@@ -13,36 +13,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self, TypeGuard
 
-import numpy as np
-
 from otel_trackio import edit, facts, layout
-from otel_trackio.chunk import floats_of
 from otel_trackio.diagnostics import logger
 from otel_trackio.edit import EDITOR
 from otel_trackio.errors import NewerFormat, StoreBusy, StoreError, UnknownMetric
 from otel_trackio.facts import Facts, RunState, WriterState
+from otel_trackio.fold import TIME_AXIS
 from otel_trackio.frame import Frame
 from otel_trackio.frames import step_or_none
-from otel_trackio.history import History, Part, history, merged
+from otel_trackio.history import History, Part, history
 from otel_trackio.identity import this_host
-from otel_trackio.metric import Metric, key_of
-from otel_trackio.model import Histogram, Points, Record, Series
+from otel_trackio.metric import Metric
+from otel_trackio.model import Histogram, Record
+from otel_trackio.piece import Piece, bucketed, counting, pieces_of
 from otel_trackio.reader import RunFileReader
+from otel_trackio.source import Found, Source, series_by_key
 
 FORK: Final = "fork"
 """The part of a forked child, whose end says nothing about the run's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One writer of the run, open for reading."""
-
-    reader: RunFileReader
-    meta: dict[str, Any]
-
-    @property
-    def order(self) -> tuple[int, str]:
-        return self.meta["attempt"], self.meta["writer"]
 
 
 class StoredRun:
@@ -277,30 +265,6 @@ def _is_step(step: int | None) -> TypeGuard[int]:
     return step is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A series of one of the run's writers."""
-
-    source: Source
-    id: int
-    series: Series
-
-    def part(self) -> Part | None:
-        columns = self.source.reader.columns(self.id)
-        if columns is None:
-            return None
-        return Part(self.source.meta["attempt"], self.series.rank, columns, self.series.increments)
-
-
-def series_by_key(sources: Sequence[Source]) -> dict[str, list[Found]]:
-    """Every series of the run by what users call it, in the order of the writers."""
-    found: dict[str, list[Found]] = {}
-    for source in sources:
-        for series_id, series in source.reader.series().items():
-            found.setdefault(key_of(series), []).append(Found(source, series_id, series))
-    return found
-
-
 def _parts(key: str, sources: Sequence[Source]) -> list[Part]:
     known = series_by_key(sources)
     parts = [part for each in known.get(key, ()) if (part := each.part()) is not None]
@@ -321,19 +285,21 @@ def _metric(key: str, found: Sequence[Found]) -> Metric:
     about = (key, series.kind, series.unit, series.description, series.scope, ranks)
     if series.kind == "histogram":
         return Metric(*about, sum(each.source.reader.histogram_count(each.id) for each in found))
-    parts = [each.part() for each in found if each.series.rank == ranks[0]]
-    points, _ = merged([part for part in parts if part is not None])
-    return Metric(*about, **_summed_up(points))
+    pieces = [piece for each in found if each.series.rank == ranks[0] for piece in pieces_of(each)]
+    return Metric(*about, **_summed_up(pieces)) if pieces else Metric(*about, 0)
 
 
-def _summed_up(points: Points) -> dict[str, Any]:
-    """What `Metric` says of the points that count."""
-    value = floats_of(points.value)
-    finite = value[np.isfinite(value)]
-    summary: dict[str, Any] = {"count": len(points), "nonfinite": len(value) - len(finite)}
-    if len(points):
-        step = int(points.step[-1])
-        summary |= {"last": points.value[-1:].tolist()[0], "last_step": step_or_none(step)}
-    if len(finite):
-        summary |= {"min": float(finite.min()), "max": float(finite.max())}
+def _summed_up(pieces: Sequence[Piece]) -> dict[str, Any]:
+    """What `Metric` says of the points of one rank, from rollups where they serve."""
+    all_of = bucketed(pieces, TIME_AXIS, 0)
+    nonfinite = int(all_of.nan[0] + all_of.pos_inf[0] + all_of.neg_inf[0])
+    points = counting(pieces) if pieces[-1].increments else pieces[-1].points()
+    summary = {
+        "count": sum(map(len, pieces)),
+        "nonfinite": nonfinite,
+        "last": points.value[-1:].tolist()[0],
+        "last_step": step_or_none(int(points.step[-1])),
+    }
+    if all_of.count[0] > nonfinite:
+        summary |= {"min": float(all_of.min[0]), "max": float(all_of.max[0])}
     return summary

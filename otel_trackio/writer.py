@@ -13,18 +13,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
 from otel_trackio import layout
 from otel_trackio.diagnostics import Diagnostics
-from otel_trackio.errors import StoreBusy, StoreError
+from otel_trackio.errors import StoreBusy
 from otel_trackio.frames import Scan
 from otel_trackio.intake import Intake, Taken
 from otel_trackio.journal import Journal, allocate
 from otel_trackio.lease import Lease
 from otel_trackio.model import Batch
-from otel_trackio.runfile import RunFile
+from otel_trackio.runfile import RunFile, remove
 from otel_trackio.settings import Settings
 
 RETRY_SECONDS: Final = 5.0
@@ -51,13 +52,15 @@ class Writer:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # The lease comes first: whoever sees the file must see that its writer lives.
         self._lease = self._leased()
-        self._file = RunFile.create(path, meta, settings.fold_points)
-        self.journal = Journal(
-            allocate(layout.journal_file(path), settings.journal_size),
-            settings.journal_size,
-            settings.full_wait,
-            self._wake,
-        )
+        with ExitStack() as undo:  # Nothing stays of a writer that finds no room to start.
+            undo.callback(self._lease.release)
+            undo.callback(self._lease.remove)
+            undo.callback(remove, path)
+            self._file = RunFile.create(path, meta, settings.fold_points)
+            undo.callback(self._file.close)
+            medium = allocate(layout.journal_file(path), settings.journal_size)
+            undo.pop_all()
+        self.journal = Journal(medium, settings.journal_size, settings.full_wait, self._wake)
         self._intake = Intake(self._file, meta["rank"])
         self._number = 0
         self._pending: deque[Batch] = deque()
@@ -109,21 +112,25 @@ class Writer:
         self._thread.join(max(timeout, 1.0))
         if self._thread.is_alive():
             return False
-        if complete:
-            self._tidy()
+        self.journal.seal()
+        complete = complete and self._round()  # For calls that were under way meanwhile.
         self.journal.close()
+        if complete:
+            self._fold()
+            layout.journal_file(self.path).unlink(missing_ok=True)
+        else:
+            self._diagnostics.count("dropped.pending", sum(map(len, self._pending)))
         self._file.close()
         self._lease.release()
+        if complete:
+            self._lease.remove()
         return complete
 
-    def _tidy(self) -> None:
+    def _fold(self) -> None:
         try:
             self._file.fold_all()
         except sqlite3.Error as error:
             self._failed(error)
-            return
-        layout.journal_file(self.path).unlink(missing_ok=True)
-        self._lease.remove()
 
     def _run(self) -> None:
         while not self._closing:
@@ -139,7 +146,7 @@ class Writer:
             begun = self._begun
         try:
             self._store()
-        except (sqlite3.Error, StoreError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 (the edge to training; the thread must live)
             self._failed(error)
             return False
         with self._rounds:
@@ -180,15 +187,19 @@ class Writer:
 
     def _mend(self) -> None:
         """Writes files that were deleted under the live run again: we still hold what they held."""
-        if self.path.exists():
+        ring = layout.journal_file(self.path)
+        if self.path.exists() and ring.exists():
             return
         self._diagnostics.error(
-            "store.deleted", f"{self.path} was deleted while its run is live: writing it again"
+            "store.deleted", f"files of {self.path} were deleted under the live run: writing again"
         )
-        self._file = self._intake.target = self._file.copy_to(self.path)
-        self.journal.move(allocate(layout.journal_file(self.path), self._settings.journal_size))
-        self._lease.release()
-        self._lease = self._leased()
+        if not self.path.exists():
+            self._file = self._intake.target = self._file.copy_to(self.path)
+        if not ring.exists():
+            self.journal.move(allocate(ring, self._settings.journal_size))
+        if not self._lease.path.exists():
+            self._lease.release()
+            self._lease = self._leased()
 
     def _leased(self) -> Lease:
         lease = Lease.take(layout.lock_file(self.path))

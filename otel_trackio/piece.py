@@ -1,0 +1,164 @@
+"""Pieces of a metric: its points as they lie in run files, and the buckets that they make.
+
+Where a chunk's steps are its own its stored rollups serve; where pieces share steps, points of one
+may outdo the other's, and only the points themselves tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TypeAlias
+
+import numpy as np
+
+from otel_trackio import rollup
+from otel_trackio.fold import STEP_AXIS, end_to_end
+from otel_trackio.history import Part, taken, winning
+from otel_trackio.model import NO_STEP, Ints, Points
+from otel_trackio.reader import Chunk
+from otel_trackio.rollup import Buckets
+from otel_trackio.source import Found, Source
+
+Span: TypeAlias = tuple[int, int]
+"""The least and the greatest step, or time in ns; both belong to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Consecutive points of one writer: a chunk, or what is in none yet.
+
+    `steps` and `times` are the least and greatest it holds; `steps` is None where it has none.
+    With `increments` they are those of a counter.
+    """
+
+    source: Source
+    increments: bool
+    stored: Chunk | Points
+    steps: Span | None
+    times: Span
+
+    def __len__(self) -> int:
+        return self.stored.count if isinstance(self.stored, Chunk) else len(self.stored)
+
+    def points(self) -> Points:
+        if isinstance(self.stored, Chunk):
+            return self.source.reader.chunk_points(self.stored)
+        return self.stored
+
+    def rollup(self, axis: str, width: int) -> Buckets | None:
+        """The widest buckets stored with it that are no wider than `width`, if there are any."""
+        if self.increments or not isinstance(self.stored, Chunk):
+            return None
+        return self.source.reader.rollup(self.stored, axis, width)
+
+    def span(self, axis: str) -> Span | None:
+        return self.steps if axis == STEP_AXIS else self.times
+
+
+def pieces_of(found: Found) -> Iterator[Piece]:
+    """A series' pieces, in the order recorded."""
+    source, increments = found.source, found.series.increments
+    for each in source.reader.chunks(found.id):
+        steps = None if each.min_step is None else (each.min_step, each.max_step or 0)
+        yield Piece(source, increments, each, steps, (each.min_time, each.max_time))
+    loose = source.reader.unfolded(found.id)
+    if loose is not None:
+        points = loose.points
+        stepped = points.step[points.step != NO_STEP]
+        steps = (int(stepped.min()), int(stepped.max())) if len(stepped) else None
+        times = (int(points.time.min()), int(points.time.max()))
+        yield Piece(source, increments, points, steps, times)
+
+
+def whole(spans: Iterable[Span | None]) -> Span | None:
+    """The least span that holds all of them."""
+    known = [span for span in spans if span is not None]
+    return (min(lo for lo, _ in known), max(hi for _, hi in known)) if known else None
+
+
+def counting(pieces: Sequence[Piece]) -> Points:
+    """The points that count, in the order of `pieces`: (attempt, writer, seq)."""
+    by_writer = (list(group) for _, group in groupby(pieces, lambda piece: id(piece.source)))
+    return winning([_part(group) for group in by_writer])
+
+
+def _part(pieces: Sequence[Piece]) -> Part:
+    first = pieces[0]
+    points = end_to_end([piece.points() for piece in pieces])
+    return Part(first.source.meta["attempt"], 0, points, first.increments)
+
+
+def bucketed(pieces: Sequence[Piece], axis: str, width: int, shown: Span | None = None) -> Buckets:
+    """Buckets of the points that count: those that `shown` touches, or all.
+
+    `pieces` are of one rank, in the order (attempt, writer, seq).
+    """
+    parts = []
+    wanted = None if shown is None else _covered(shown, width)
+    for group in _groups(pieces):
+        span = whole(piece.span(axis) for piece in group)
+        if span is not None and (wanted is None or _meet(span, wanted)):
+            stored = group[0].rollup(axis, width) if len(group) == 1 else None
+            if stored is None:
+                parts.append(_recomputed(group, axis, width, wanted))
+            else:
+                parts.append(rollup.coarsen(_within(stored, wanted), width))
+    return rollup.merge(parts)
+
+
+def _covered(shown: Span, width: int) -> Span:
+    """What the buckets that `shown` touches hold."""
+    lo, hi = shown
+    return lo - lo % width, hi - hi % width + width - 1
+
+
+def _meet(span: Span, other: Span) -> bool:
+    return span[0] <= other[1] and span[1] >= other[0]
+
+
+def _within(stored: Buckets, wanted: Span | None) -> Buckets:
+    if wanted is None:
+        return stored
+    lo, hi = wanted
+    inside = (stored.index >= lo // stored.width) & (stored.index <= hi // stored.width)
+    return rollup.selected(stored, inside)
+
+
+def _recomputed(group: Sequence[Piece], axis: str, width: int, wanted: Span | None) -> Buckets:
+    points = counting(group)
+    if axis == STEP_AXIS:
+        points = taken(points, points.step != NO_STEP)
+    if wanted is not None:
+        position = _position(points, axis)
+        points = taken(points, (position >= wanted[0]) & (position <= wanted[1]))
+    numbers = np.arange(len(points))
+    return rollup.bucketize(_position(points, axis), points.value, numbers, width)
+
+
+def _position(points: Points, axis: str) -> Ints:
+    return points.step if axis == STEP_AXIS else points.time
+
+
+def _groups(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """Pieces that share steps together, in the order of their latest pieces.
+
+    Increments add up over all pieces.
+    """
+    if any(piece.increments for piece in pieces):
+        return [list(pieces)]
+    order = {id(piece): place for place, piece in enumerate(pieces)}
+    groups: list[list[Piece]] = [[piece] for piece in pieces if piece.steps is None]
+    end: int | None = None
+    for piece in sorted(
+        (p for p in pieces if p.steps is not None), key=lambda p: p.steps or (0, 0)
+    ):
+        lo, hi = piece.steps or (0, 0)
+        if end is None or lo > end:
+            groups.append([])
+        groups[-1].append(piece)
+        end = hi if end is None else max(end, hi)
+    for group in groups:
+        group.sort(key=lambda piece: order[id(piece)])
+    return sorted(groups, key=lambda group: order[id(group[-1])])
