@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from otel_trackio import layout
 from otel_trackio.diagnostics import logger
@@ -16,19 +18,28 @@ from otel_trackio.query import MAX_POINTS, Axis, Curve, query
 from otel_trackio.settings import resolve
 from otel_trackio.storedrun import StoredRun
 
-SUGGESTIONS = 5
+SUGGESTIONS: Final = 5
 """How many near names an error offers."""
+
+SHORTEST_ID: Final = 6
+"""Characters of an id that may stand for all of it."""
+
+MAX_OPEN: Final = 32
+"""Runs whose files stay open; those of the others are opened again when they are read."""
 
 
 class Api:
     """The runs of a directory; without one, of that which the settings name.
 
-    Nothing but open files is kept between calls: what is read is what is there.
+    Nothing but open files is kept between calls: what is read is what is there. Safe from any
+    thread.
     """
 
     def __init__(self, dir: str | os.PathLike[str] | None = None) -> None:
         self.dir: Path = resolve({"dir": dir}, os.environ).dir
         self._runs: dict[Path, StoredRun] = {}
+        self._open: dict[Path, StoredRun] = {}
+        self._lock = threading.Lock()
 
     def projects(self) -> list[str]:
         """The names of all projects that have runs, sorted."""
@@ -44,7 +55,10 @@ class Api:
         return [run for *_, run in sorted(found, key=lambda each: each[:2])]
 
     def run(self, name: str) -> StoredRun:
-        """The run of that id, or `project/name`, or name. Raises UnknownRun, with near names."""
+        """The run of that id, or `project/name`, or name, or whose id alone begins like that.
+
+        Raises UnknownRun, with near names, or with the ids where several runs are meant.
+        """
         known = self.by_id(name)
         if known is not None:
             return known
@@ -52,11 +66,12 @@ class Api:
         found = [
             run for run, facts in runs if name in (f"{facts.project}/{facts.name}", facts.name)
         ]
+        if not found and len(name) >= SHORTEST_ID:
+            found = [run for run, _ in runs if run.id.startswith(name)]
         if len(found) == 1:
             return found[0]
         if found:
-            ids = ", ".join(run.id for run in found)
-            raise UnknownRun(f"{len(found)} runs are named {name!r}", f"give one of the ids {ids}")
+            raise _ambiguous(name, [run.id for run in found])
         raise _unknown(name, [f"{facts.project}/{facts.name}" for _, facts in runs], self.dir)
 
     def query(
@@ -93,7 +108,21 @@ class Api:
                     yield run, facts
 
     def _stored(self, folder: Path) -> StoredRun:
-        return self._runs.setdefault(folder, StoredRun(folder))
+        with self._lock:
+            run = self._runs.setdefault(folder, StoredRun(folder))
+            self._open.pop(folder, None)
+            self._open[folder] = run
+            full = len(self._open) > MAX_OPEN
+            unused = self._open.pop(next(iter(self._open))) if full else None
+        if unused is not None:
+            unused.close()  # Not under our lock: another thread may be reading it, and ask us.
+        return run
+
+
+def _ambiguous(name: str, ids: list[str]) -> UnknownRun:
+    more = f" or {len(ids) - SUGGESTIONS} more" if len(ids) > SUGGESTIONS else ""
+    offered = ", ".join(ids[:SUGGESTIONS])
+    return UnknownRun(f"{name!r} may be {len(ids)} runs", f"give one of the ids {offered}{more}")
 
 
 def _unknown(name: str, known: list[str], dir: Path) -> UnknownRun:

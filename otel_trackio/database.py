@@ -12,16 +12,24 @@ from otel_trackio.errors import NewerFormat, StoreError
 BUSY_SECONDS: Final = 10.0
 """How long SQLite waits for a lock; only checkpoints and readers ever hold one."""
 
+FAILURES: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises over a damaged file: its messages may quote bytes that are no text."""
+
 
 def open_writing(path: Path) -> sqlite3.Connection:
     """A connection in autocommit mode: transactions are begun and ended by name."""
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS
     )
-    connection.executescript(
-        "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-        "PRAGMA journal_size_limit = 16777216; PRAGMA temp_store = MEMORY;"
-    )
+    try:
+        connection.executescript(
+            "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;"
+            "PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 16777216;"
+            "PRAGMA temp_store = MEMORY;"
+        )
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -29,8 +37,12 @@ def open_reading(path: Path) -> sqlite3.Connection:
     """A read-only connection. Raises StoreError or NewerFormat where the file cannot be read."""
     try:
         connection = _connect_reading(path)
-        check_format(connection, path)
-    except sqlite3.Error as error:
+        try:
+            check_format(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    except FAILURES as error:
         raise damaged(path, error) from error
     return connection
 
@@ -42,10 +54,12 @@ def _connect_reading(path: Path) -> sqlite3.Connection:
     )
     try:
         connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:
+    except FAILURES as error:
+        connection.close()
+        if not isinstance(error, sqlite3.OperationalError):
+            raise
         # A folder that cannot be written has no room for WAL's shared memory. Where there is no
         # WAL left to read, the file alone is the whole truth.
-        connection.close()
         wal = path.with_name(path.name + "-wal")
         if not path.exists() or (wal.exists() and wal.stat().st_size > 0):
             raise
@@ -69,7 +83,10 @@ def check_format(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def damaged(path: Path, error: sqlite3.Error) -> StoreError:
+def damaged(path: Path, error: Exception) -> StoreError:
+    """What is wrong with a file that SQLite would not read or complete."""
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return StoreError(f"cannot complete {path}: {error}", "free the disk, then try again")
     return StoreError(
         f"cannot read {path}: {error}",
         f"keep a copy, then try: sqlite3 {path} .recover",

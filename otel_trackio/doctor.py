@@ -60,14 +60,14 @@ class InForce:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """DIR: `free` and `used` in bytes, `used` by runs; None where the system does not say."""
+    """DIR: `free` and `used` in bytes, `used` by runs; `filesystem` None where none is named."""
 
     path: Path
     exists: bool
     writable: bool
     filesystem: str | None
     network: bool
-    free: int | None
+    free: int
     used: int
     runs: int
     files: int
@@ -196,26 +196,23 @@ def _directory(path: Path) -> Directory:
         writable=there.is_dir() and os.access(there, os.W_OK | os.X_OK),
         filesystem=kind,
         network=filesystem.is_network(kind),
-        free=_free(there),
+        free=shutil.disk_usage(there).free,
         used=sum(map(occupied, folders)),
         runs=len(folders),
         files=sum(len(layout.run_files(folder)) for folder in folders),
     )
 
 
-def _free(path: Path) -> int | None:
-    try:
-        return shutil.disk_usage(path).free
-    except OSError:
-        return None
-
-
 def occupied(folder: Path) -> int:
     """Bytes that the files of a folder take up on the disk."""
-    return sum(_on_disk(path.stat()) for path in folder.iterdir() if path.is_file())
+    return sum(_on_disk(path) for path in folder.iterdir())
 
 
-def _on_disk(status: os.stat_result) -> int:
+def _on_disk(path: Path) -> int:
+    try:
+        status = path.stat()
+    except FileNotFoundError:  # Its writer removed it meanwhile.
+        return 0
     blocks: int | None = getattr(status, "st_blocks", None)  # Windows does not say.
     return status.st_size if blocks is None else blocks * 512
 
@@ -232,15 +229,13 @@ def _directory_problems(directory: Directory) -> Iterator[Problem]:
             f"{path} lies on {directory.filesystem}, where SQLite is not safe",
             "set OTEL_TRACKIO_DIR to a folder on a local disk",
         )
-    if directory.free is not None and directory.free < LOW_SPACE:
+    if directory.free < LOW_SPACE:
         megabytes = directory.free // 1_000_000
         yield Problem("directory", f"{path} has {megabytes} MB of free space", "make room there")
 
 
 def _ahead_of_files(directory: Directory) -> float | None:
     """By how many seconds our clock is ahead of the one that stamps files; None if unknown."""
-    if not directory.exists:
-        return None
     try:
         with tempfile.TemporaryFile(dir=directory.path) as probe:
             return time.time() - os.fstat(probe.fileno()).st_mtime

@@ -75,6 +75,17 @@ def end_to_end(parts: Sequence[Points]) -> Points:
     )
 
 
+def interleaved(parts: Sequence[Columns]) -> Columns:
+    """Columns that are one series to their readers, in the order of their numbers."""
+    whole = joined(parts)
+    if (whole.seq[1:] > whole.seq[:-1]).all():
+        return whole
+    order = np.argsort(whole.seq)
+    points = whole.points
+    in_order = Points(points.step[order], points.time[order], points.value[order])
+    return Columns(whole.series, whole.seq[order], in_order)
+
+
 def totals(base: float | int, increments: Values) -> Values:
     """Running totals of a delta counter's increments, from `base` on; integers stay exact."""
     if increments.dtype == np.float64:

@@ -148,7 +148,7 @@ class Scan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """All frames of one layout in a walk, as columns; `first` is the number of its first point."""
+    """All frames of one layout in a walk, as columns; `first` is each one's first place."""
 
     layout: Layout
     first: Ints
@@ -159,7 +159,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something logged that is not plain numbers, and the point numbers it takes."""
+    """Something logged that is not plain numbers, and the first place it takes."""
 
     first: int
     time: int
@@ -174,39 +174,43 @@ class Drained:
     rows: list[Rows] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     layouts: list[Layout] = field(default_factory=list)
-    numbers: int = 0
+    times: list[int] = field(default_factory=list)
+    widths: list[int] = field(default_factory=list)
 
 
-def drain(scan: Scan, layouts: dict[int, Layout], first: int = 0) -> Drained:
-    """Reads every frame of `scan`; points, entries and events are numbered from `first`.
+def drain(scan: Scan, layouts: dict[int, Layout]) -> Drained:
+    """Reads every frame of `scan`; each value, event and record takes a place, from 0 on.
 
-    `layouts` are those defined before; new definitions are added to it and to the result.
+    `times` and `widths` are those of the frames that take any: when, and how many. `layouts` are those defined before; new definitions are added to it and to the result.
     """
     found = Drained()
     places: dict[int, tuple[list[int], list[int]]] = {}
-    number = first
+    place = 0
     for each in scan:
         if each.layout == DEFINITION:
             layout = Layout.defined(scan.body(each))
             layouts[layout.id] = layout
             found.layouts.append(layout)
-        elif each.layout == ENTRY:
+            continue
+        if each.layout == ENTRY:
             content = json.loads(scan.body(each))
-            found.entries.append(Entry(number, each.time, each.step, content))
-            number += entry_width(content)
+            found.entries.append(Entry(place, each.time, each.step, content))
+            width = entry_width(content)
         else:
             offsets, firsts = places.setdefault(each.layout, ([], []))
             offsets.append(each.offset)
-            firsts.append(number)
-            number += len(layouts[each.layout].keys)
+            firsts.append(place)
+            width = len(layouts[each.layout].keys)
+        found.times.append(each.time)
+        found.widths.append(width)
+        place += width
     for layout_id, (offsets, firsts) in places.items():
         found.rows.append(_rows(scan.data, layouts[layout_id], offsets, firsts))
-    found.numbers = number - first
     return found
 
 
 def entry_width(content: dict[str, Any]) -> int:
-    """How many numbers an entry takes: one, or one a value."""
+    """How many places an entry takes: one, or one a value."""
     return len(content["values"]) if content["entry"] == POINTS else 1
 
 

@@ -53,7 +53,8 @@ class History(Mapping[str, NDArray[Any]]):
 def winning(parts: Sequence[Part]) -> Points:
     """The points of one rank that count, in the order (attempt, writer, seq)."""
     points, _ = _shown(parts)
-    return taken(points, rollup.winners(points.step))
+    kept = rollup.winners(points.step)
+    return points if len(kept) == len(points) else taken(points, kept)
 
 
 def merged(parts: Sequence[Part], every: bool = False) -> tuple[Points, Ints]:
@@ -150,8 +151,9 @@ def _at(piece: Values, good: NDArray[np.bool_], pick: Any) -> int:
 def history(parts: Sequence[Part], *, every: bool, ranks: bool, most: int | None) -> History:
     """The merged parts as columns; `ranks` adds theirs."""
     points, rank = merged(parts, every)
-    if most is not None:
-        kept = thinned(points, most)
+    if every or most is not None:
+        # A copy: a reader keeps what it decoded, and users may change what they get.
+        kept = thinned(points, len(points) if most is None else most)
         points, rank = taken(points, kept), rank[kept]
     missing = points.step == NO_STEP
     step = np.ma.masked_array(points.step, missing) if missing.any() else points.step

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from otel_trackio import frames, semconv
+from otel_trackio import frames, numbering, semconv
 from otel_trackio.chunk import column_of
-from otel_trackio.fold import joined
+from otel_trackio.fold import interleaved
 from otel_trackio.frames import Drained, Entry, Layout, Rows, Scan
 from otel_trackio.model import (
     NO_STEP,
@@ -66,76 +66,73 @@ class Intake:
     def store(self, scan: Scan | None, batches: Sequence[Batch], now: int) -> Taken:
         """Stores every frame of `scan` and every batch; `now` (ns) dates what is derived."""
         taken = Taken()
-        columns: list[Columns] = []
-        if scan is not None:
-            first = self.target.take_numbers(0)
-            drained = frames.drain(scan, self._layouts, first)
-            self.target.take_numbers(drained.numbers)
-            for layout in drained.layouts:
-                self.target.add_layout(layout)
-            columns += self._journal_columns(drained, taken)
-        for batch in batches:
-            columns += self._batch_columns(batch)
+        drained = frames.drain(scan, self._layouts) if scan is not None else Drained()
+        for layout in drained.layouts:
+            self.target.add_layout(layout)
+        measured = [part for batch in batches for part in batch.points]
+        in_journal = np.repeat(np.array(drained.times, np.int64), np.array(drained.widths, int))
+        places, measured_places = numbering.places(
+            in_journal, [points.time for _, points in measured]
+        )
+        first = self.target.take_numbers(len(places) + sum(map(len, measured_places)))
+        columns = self._journal_columns(drained, first + places, taken)
+        for (series, points), where in zip(measured, measured_places, strict=True):
+            columns.append(Columns(self.target.series_id(series), first + where, points))
+        for series, histogram in (part for batch in batches for part in batch.histograms):
+            series_id = self.target.series_id(series)
+            self.target.add_histogram(self.target.take_numbers(1), series_id, histogram)
         columns += self._nonfinite_columns(taken, now)
         taken.points = sum(map(len, columns))
         self.target.append(_in_order(columns))
         return taken
 
-    def _journal_columns(self, drained: Drained, taken: Taken) -> list[Columns]:
-        columns = [each for rows in drained.rows for each in self._row_columns(rows, taken)]
+    def _journal_columns(self, drained: Drained, numbers: Ints, taken: Taken) -> list[Columns]:
+        """`numbers` has the number of each place."""
+        columns = []
+        for rows in drained.rows:
+            columns += self._row_columns(rows, numbers[rows.first], taken)
         for entry in drained.entries:
-            columns += self._entry_columns(entry, taken)
+            columns += self._entry_columns(entry, int(numbers[entry.first]), taken)
         return columns
 
-    def _row_columns(self, rows: Rows, taken: Taken) -> list[Columns]:
+    def _row_columns(self, rows: Rows, first: Ints, taken: Taken) -> list[Columns]:
         columns = []
         for place, (key, value) in enumerate(zip(rows.layout.keys, rows.values, strict=True)):
             self._look_at(key, rows.layout.scope, value, taken)
             series = self.target.series_id(self._log_series(key, rows.layout.scope))
-            columns.append(Columns(series, rows.first + place, Points(rows.step, rows.time, value)))
+            columns.append(Columns(series, first + place, Points(rows.step, rows.time, value)))
         return columns
 
-    def _entry_columns(self, entry: Entry, taken: Taken) -> list[Columns]:
+    def _entry_columns(self, entry: Entry, number: int, taken: Taken) -> list[Columns]:
         kind, content = entry.content["entry"], entry.content
         if kind == frames.POINTS:
             return [
-                self._single(entry, place, key, frames.number_from_json(value), taken)
+                self._single(entry, number + place, key, frames.number_from_json(value), taken)
                 for place, (key, value) in enumerate(content["values"])
             ]
         if kind == frames.EVENT:
             event = Event(content["kind"], entry.time, content["data"], content.get("lamport", 0))
-            self.target.add_event(entry.first, event)
+            self.target.add_event(number, event)
         elif kind == frames.RECORD:
             record = Record(
                 content["kind"], content["key"], entry.step, entry.time, content["data"]
             )
-            self.target.add_record(entry.first, record)
+            self.target.add_record(number, record)
         else:
             series = self._log_series(content["key"], semconv.LOG_SCOPE, "histogram")
             histogram = Histogram(entry.step, entry.time, entry.time, content["data"])
-            self.target.add_histogram(entry.first, self.target.series_id(series), histogram)
+            self.target.add_histogram(number, self.target.series_id(series), histogram)
         return []
 
     def _single(
-        self, entry: Entry, place: int, key: str, value: float | int, taken: Taken
+        self, entry: Entry, number: int, key: str, value: float | int, taken: Taken
     ) -> Columns:
         scope = entry.content["scope"]
         column = column_of([value])
         self._look_at(key, scope, column, taken)
         series = self.target.series_id(self._log_series(key, scope))
         points = Points(_ints(entry.step), _ints(entry.time), column)
-        return Columns(series, _ints(entry.first + place), points)
-
-    def _batch_columns(self, batch: Batch) -> list[Columns]:
-        columns = []
-        for series, points in batch.points:
-            first = self.target.take_numbers(len(points))
-            numbers = np.arange(first, first + len(points), dtype=np.int64)
-            columns.append(Columns(self.target.series_id(series), numbers, points))
-        for series, histogram in batch.histograms:
-            number = self.target.take_numbers(1)
-            self.target.add_histogram(number, self.target.series_id(series), histogram)
-        return columns
+        return Columns(series, _ints(number), points)
 
     def _nonfinite_columns(self, taken: Taken, now: int) -> list[Columns]:
         return [
@@ -191,14 +188,4 @@ def _in_order(columns: list[Columns]) -> list[Columns]:
     by_series: dict[int, list[Columns]] = {}
     for each in columns:
         by_series.setdefault(each.series, []).append(each)
-    return [_merged(parts) for parts in by_series.values()]
-
-
-def _merged(parts: list[Columns]) -> Columns:
-    whole = joined(parts)
-    if (np.diff(whole.seq) > 0).all():
-        return whole
-    order = np.argsort(whole.seq)
-    points = whole.points
-    sorted_points = Points(points.step[order], points.time[order], points.value[order])
-    return Columns(whole.series, whole.seq[order], sorted_points)
+    return [interleaved(parts) for parts in by_series.values()]

@@ -11,6 +11,7 @@ import mmap
 import os
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -88,22 +89,31 @@ def allocate(path: Path, size: int) -> Medium:
         os.close(descriptor)
 
 
-def read(path: Path, start: int, length: int) -> tuple[memoryview, bool]:
-    """Up to `length` bytes of somebody's journal from absolute position `start` on.
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Bytes of a journal; `whole` if they are all it has, `cut` if the file has lost its end."""
 
-    Also says whether that is the whole ring. Raises OSError where there is no such file.
+    data: memoryview
+    whole: bool
+    cut: bool
+
+
+def read(path: Path, size: int, start: int, length: int) -> Stretch:
+    """Up to `length` bytes of somebody's journal, from absolute position `start` on.
+
+    `size` is what the ring was made with; 0 for that of the file. Raises OSError where there is
+    no such file.
     """
     with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size == 0:
-            return memoryview(b""), True
-        length = min(length, size)
+        there = os.fstat(file.fileno()).st_size
+        size = size or max(there, 1)
+        cut, length = there < size, min(length, size)
         file.seek(start % size)
-        data = file.read(length)
-        if len(data) < length:
+        data = file.read(min(length, size - start % size))
+        if len(data) < length and not cut:
             file.seek(0)
             data += file.read(length - len(data))
-    return memoryview(data), length == size
+    return Stretch(memoryview(data), length == size, cut)
 
 
 class Journal:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -52,6 +53,12 @@ class Lease:
                 return None
             _held[path] = descriptor
             return cls(path, descriptor)
+
+    def renew(self) -> None:
+        """Locks again what another part of this process unlocked by closing the file."""
+        with _guard, suppress(OSError):
+            if os.getpid() == self._owner:
+                _try_lock(self._descriptor)
 
     def remove(self) -> None:
         """Removes the lock file of a writer that is done: nobody will want its lease again."""

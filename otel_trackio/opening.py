@@ -23,7 +23,7 @@ from otel_trackio.intake import Taken
 from otel_trackio.redact import redact
 from otel_trackio.run import Identity, Run
 from otel_trackio.settings import Settings
-from otel_trackio.storedrun import Standing, StoredRun
+from otel_trackio.storedrun import Standing
 from otel_trackio.writer import Writer
 
 MAX_RECOVERED: Final = 100
@@ -99,7 +99,7 @@ def _which(settings: Settings, rank: Rank) -> tuple[str, Before | None]:
     if shared:
         return _shared(api, shared)
     if settings.run_id:
-        before = _before(api.by_id(settings.run_id))
+        before = _before(api, settings.run_id)
         if before and settings.resume == "never" and rank.world_size == 1:
             raise ConfigError(
                 f"run {settings.run_id!r} exists already",
@@ -116,7 +116,7 @@ def _which(settings: Settings, rank: Rank) -> tuple[str, Before | None]:
 def _resumed_by_name(api: Api, settings: Settings) -> tuple[str, Before | None]:
     named = [run for run in api.runs(settings.project) if run.facts().name == settings.name]
     if named:
-        return named[-1].id, _before(named[-1])
+        return named[-1].id, _before(api, named[-1].id)
     if settings.resume == "must":
         raise ConfigError(
             f"no run {settings.project}/{settings.name} in {api.dir}", "pass resume='allow'"
@@ -140,18 +140,23 @@ def _shared(api: Api, base: str) -> tuple[str, Before | None]:
     nth = _opened[base]
     run_id = base if nth == 1 else f"{base}-{nth}"
     for again in range(2, 1000):
-        before = _before(api.by_id(run_id))
+        before = _before(api, run_id)
         if before is None or before.standing.state != "finished":
             return run_id, before
         run_id = f"{base}-{nth}-again{again}"
     raise ConfigError(f"run id {base!r} was used a thousand times", "choose another")
 
 
-def _before(run: StoredRun | None) -> Before | None:
-    if run is None:
+def _before(api: Api, run_id: str) -> Before | None:
+    try:
+        run = api.by_id(run_id)
+        if run is None:
+            return None
+        with run:
+            return Before(run.facts(), run.standing())
+    except StoreError as error:
+        logger.warning("%s; the run is recorded beside it", error)
         return None
-    with run:
-        return Before(run.facts(), run.standing())
 
 
 def _identity(settings: Settings, run_id: str, rank: int, before: Before | None) -> Identity:

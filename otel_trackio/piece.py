@@ -128,11 +128,11 @@ def _within(stored: Buckets, wanted: Span | None) -> Buckets:
 
 def _recomputed(group: Sequence[Piece], axis: str, width: int, wanted: Span | None) -> Buckets:
     points = counting(group)
-    if axis == STEP_AXIS:
-        points = taken(points, points.step != NO_STEP)
+    inside = points.step != NO_STEP if axis == STEP_AXIS else np.ones(len(points), dtype=bool)
     if wanted is not None:
         position = _position(points, axis)
-        points = taken(points, (position >= wanted[0]) & (position <= wanted[1]))
+        inside &= (position >= wanted[0]) & (position <= wanted[1])
+    points = points if inside.all() else taken(points, inside)
     numbers = np.arange(len(points))
     return rollup.bucketize(_position(points, axis), points.value, numbers, width)
 

@@ -10,9 +10,10 @@ from typing import Any, Final
 import numpy as np
 
 from otel_trackio.chunk import column_of
-from otel_trackio.model import NO_STEP, Columns, Points
+from otel_trackio.model import NO_STEP, Columns, Points, Values
 
 SQLITE_MAX: Final = 2**63
+_PLAIN: Final = {float, int}
 
 
 def insert(db: sqlite3.Connection, columns: Sequence[Columns]) -> None:
@@ -44,13 +45,21 @@ def read(db: sqlite3.Connection, after: int = 0) -> dict[int, Columns]:
     seq, series, step, time, value = zip(*rows, strict=True)
     by_series = np.asarray(series, dtype=np.int64)
     integers = np.asarray((seq, step, time), dtype=np.int64)
+    values = np.empty(len(rows), dtype=object)
+    values[:] = value
     found: dict[int, Columns] = {}
     for key in np.unique(by_series).tolist():
         where = np.flatnonzero(by_series == key)
         seqs, steps, times = integers[:, where]
-        values = column_of([number(value[i]) for i in where.tolist()])
-        found[key] = Columns(key, seqs, Points(steps, times, values))
+        points = Points(steps, times, _column(values[where].tolist()))
+        found[key] = Columns(key, seqs, points)
     return found
+
+
+def _column(stored: list[Any]) -> Values:
+    if not _PLAIN.issuperset(map(type, stored)):
+        stored = [number(value) for value in stored]
+    return column_of(stored)
 
 
 def sql_value(value: float | int) -> float | int | str:

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from otel_trackio import chunk, database, journal, layout, lease, pointlog, rollup
+from otel_trackio.decoded import Decoded
+from otel_trackio.errors import StoreError
 from otel_trackio.fold import end_to_end, joined
 from otel_trackio.frames import HEADER_BYTES, Layout, Scan, step_or_none
 from otel_trackio.intake import Intake
-from otel_trackio.model import NO_STEP, Columns, Event, Histogram, Ints, Points, Record, Series
+from otel_trackio.model import (
+    NO_STEP,
+    Columns,
+    Event,
+    Histogram,
+    Ints,
+    Points,
+    Record,
+    Series,
+    Values,
+)
 from otel_trackio.rollup import Buckets
 from otel_trackio.runfile import SERIES_COLUMNS
 
@@ -23,8 +35,37 @@ FIRST_WINDOW: Final = 1 << 16
 """Bytes of a journal that are read first; most drains leave less."""
 
 
-MAX_AXES: Final = 64
-"""Decoded axes that a reader keeps: keys that were logged together share one."""
+MAX_TRIES: Final = 20
+"""How often a reader begins again because the writer stored something meanwhile."""
+
+_META: Final = {
+    **dict.fromkeys(("run_id", "writer", "part", "host"), str),
+    **dict.fromkeys(("attempt", "rank", "created_ns", "next_seq", "lamport"), int),
+    **dict.fromkeys(("journal_position", "journal_number"), int),
+}
+"""What every run file says of itself, and in which type."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _naming_the_file(
+    method: Callable[Concatenate[RunFileReader, P], T],
+) -> Callable[Concatenate[RunFileReader, P], T]:
+    """Damage can show itself anywhere: whatever fails, the error says which file it is."""
+
+    @wraps(method)
+    def reading(self: RunFileReader, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(self, *args, **kwargs)
+        except (sqlite3.Error, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise database.damaged(self.path, error) from error
+        except StoreError as error:
+            if str(self.path) in error.message:
+                raise
+            raise database.damaged(self.path, error) from error
+
+    return reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +93,57 @@ class RunFileReader:
         """Raises StoreError or NewerFormat where the file cannot be read."""
         self.path = path
         self._db = database.open_reading(path)
-        self._axes: dict[int, tuple[Ints, Ints]] = {}
+        self._kept_before = _Kept(0)
+        self._walked: Scan | None = None
+        self._file_id = _file_id(path)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Every call inside the block sees the moment at which it began."""
-        for seen_before in ("_stored", "_log", "_tail"):
+        for seen_before in ("_stored", "_kept", "_log", "_tail"):
             self.__dict__.pop(seen_before, None)
         try:
-            self._db.execute("BEGIN")
-            try:
-                yield
-            finally:
+            self._walked = self._begin()
+            yield
+        finally:
+            if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            raise database.damaged(self.path, error) from error
+
+    @_naming_the_file
+    def _begin(self) -> Scan | None:
+        """Begins to read the file, and walks the journal as it is at that moment."""
+        for _ in range(MAX_TRIES):
+            before = self.meta()
+            walked = scan_journal(self.path, before)
+            self._db.execute("BEGIN")
+            if self.meta()["journal_position"] == before["journal_position"]:
+                return walked
+            self._db.execute("ROLLBACK")  # Meanwhile the writer has stored what we walked over.
+        self._db.execute("BEGIN")
+        return scan_journal(self.path, self.meta())
 
     def close(self) -> None:
         self._db.close()
+
+    @property
+    def replaced(self) -> bool:
+        """Whether another file has that name now."""
+        return _file_id(self.path) != self._file_id
 
     @property
     def live(self) -> bool:
         """Whether the process that writes this file is alive, on this machine."""
         return lease.is_held(layout.lock_file(self.path))
 
+    @_naming_the_file
     def meta(self) -> dict[str, Any]:
-        return dict(self._db.execute("SELECT key, value FROM meta"))
+        meta = dict(self._db.execute("SELECT key, value FROM meta"))
+        for key, kind in _META.items():
+            if not isinstance(meta[key], kind):
+                raise TypeError(f"{key} is {meta[key]!r}")
+        return meta
 
+    @_naming_the_file
     def events(self) -> list[Event]:
         writer = self.meta()["writer"]
         rows = self._db.execute("SELECT kind, time_ns, data, lamport, seq FROM event ORDER BY seq")
@@ -88,6 +153,7 @@ class RunFileReader:
         ]
         return stored + self._tail.events(writer, self.meta()["lamport"])
 
+    @_naming_the_file
     def records(self) -> list[Record]:
         rows = self._db.execute("SELECT kind, key, step, time_ns, data FROM record ORDER BY seq")
         stored = [
@@ -96,9 +162,11 @@ class RunFileReader:
         ]
         return stored + self._tail.records
 
+    @_naming_the_file
     def series(self) -> dict[int, Series]:
         return {**self._stored, **self._tail.new_series()}
 
+    @_naming_the_file
     def histograms(self, series: int) -> list[Histogram]:
         query = (
             "SELECT coalesce(step, ?), time_ns, start_ns, data FROM histogram"
@@ -108,6 +176,7 @@ class RunFileReader:
         stored = [Histogram(step, time, start, json.loads(d)) for step, time, start, d in rows]
         return stored + [each for key, each in self._tail.histograms if key == series]
 
+    @_naming_the_file
     def columns(self, series: int) -> Columns | None:
         """All points of a series, in the order they were recorded."""
         parts = [self.chunk(each) for each in self.chunks(series)]
@@ -115,6 +184,7 @@ class RunFileReader:
         parts += [unfolded] if unfolded is not None else []
         return joined(parts) if parts else None
 
+    @_naming_the_file
     def points(self, series: int) -> Points | None:
         """As `columns`, but without the numbers, which take time to decode."""
         parts = [self.chunk_points(each) for each in self.chunks(series)]
@@ -122,6 +192,7 @@ class RunFileReader:
         parts += [unfolded.points] if unfolded is not None else []
         return end_to_end(parts) if parts else None
 
+    @_naming_the_file
     def chunks(self, series: int) -> list[Chunk]:
         """The chunks of a series, in the order they were recorded."""
         query = (
@@ -130,6 +201,7 @@ class RunFileReader:
         )
         return [Chunk(series, *row) for row in self._db.execute(query, (series,))]
 
+    @_naming_the_file
     def chunk(self, found: Chunk) -> Columns:
         """The points of a chunk."""
         query = "SELECT seqs FROM chunk WHERE id = ?"
@@ -137,50 +209,65 @@ class RunFileReader:
         numbers = chunk.decode_ints(seqs, found.count)
         return Columns(found.series, numbers, self.chunk_points(found))
 
+    @_naming_the_file
     def chunk_points(self, found: Chunk) -> Points:
         """The points of a chunk, without their numbers."""
-        query = "SELECT form, vals FROM chunk WHERE id = ?"
-        form, vals = self._db.execute(query, (found.id,)).fetchone()
-        steps, times = self._axis(found.axis, found.count)
-        return Points(steps, times, chunk.decode_values(form, vals, found.count))
 
+        def value() -> Values:
+            query = "SELECT form, vals FROM chunk WHERE id = ?"
+            form, vals = self._db.execute(query, (found.id,)).fetchone()
+            return chunk.decode_values(form, vals, found.count)
+
+        return Points(*self._axis(found), self._kept.decoded.get(("chunk", found.id), value, len))
+
+    @_naming_the_file
     def unfolded(self, series: int) -> Columns | None:
         """The points of a series that are in no chunk: those in the log and in the journal."""
         parts = [source[series] for source in (self._log, self._tail.columns) if series in source]
         return joined(parts) if parts else None
 
+    @_naming_the_file
     def rollup(self, found: Chunk, axis: str, width: int) -> Buckets | None:
         """The widest stored buckets of a chunk that are no wider than `width`, if there are any.
 
         Width 0 asks for the one bucket that holds the whole chunk.
         """
-        query = (
-            "SELECT data FROM rollup WHERE chunk = ? AND axis = ? AND width BETWEEN ? AND ?"
-            " ORDER BY width DESC LIMIT 1"
-        )
-        row = self._db.execute(query, (found.id, axis, min(width, 1), width)).fetchone()
-        return rollup.decode(row[0]) if row else None
 
-    def _axis(self, axis: int, count: int) -> tuple[Ints, Ints]:
-        if axis not in self._axes:
+        def buckets() -> Buckets | None:
+            query = (
+                "SELECT data FROM rollup WHERE chunk = ? AND axis = ? AND width BETWEEN ? AND ?"
+                " ORDER BY width DESC LIMIT 1"
+            )
+            row = self._db.execute(query, (found.id, axis, min(width, 1), width)).fetchone()
+            return rollup.decode(row[0]) if row else None
+
+        return self._kept.decoded.get(("rollup", found.id, axis, width), buckets, rollup.numbers)
+
+    def _axis(self, found: Chunk) -> tuple[Ints, Ints]:
+        """The steps and times of a chunk; keys that were logged together share them."""
+
+        def axis() -> tuple[Ints, Ints]:
             query = "SELECT steps, times FROM axis WHERE id = ?"
-            steps, times = self._db.execute(query, (axis,)).fetchone()
-            while len(self._axes) >= MAX_AXES:
-                del self._axes[next(iter(self._axes))]
-            self._axes[axis] = (chunk.decode_ints(steps, count), chunk.decode_ints(times, count))
-        return self._axes[axis]
+            steps, times = self._db.execute(query, (found.axis,)).fetchone()
+            return chunk.decode_ints(steps, found.count), chunk.decode_ints(times, found.count)
 
+        size = 2 * found.count
+        return self._kept.decoded.get(("axis", found.axis), axis, lambda _: size)
+
+    @_naming_the_file
     def count(self) -> int:
         """How many points the file and its journal hold."""
         (chunked,) = self._db.execute("SELECT coalesce(sum(count), 0) FROM chunk").fetchone()
         loose = (*self._log.values(), *self._tail.columns.values())
         return int(chunked) + sum(map(len, loose))
 
+    @_naming_the_file
     def histogram_count(self, series: int) -> int:
         query = "SELECT count(*) FROM histogram WHERE series = ?"
         (stored,) = self._db.execute(query, (series,)).fetchone()
         return int(stored) + sum(key == series for key, _ in self._tail.histograms)
 
+    @_naming_the_file
     def last_step(self) -> int | None:
         """The greatest step that any point has."""
         (chunked,) = self._db.execute("SELECT max(max_step) FROM chunk").fetchone()
@@ -189,12 +276,14 @@ class RunFileReader:
         found = max([*steps, NO_STEP if chunked is None else chunked], default=NO_STEP)
         return step_or_none(found)
 
+    @_naming_the_file
     def last_time(self) -> int:
         """When the latest point was recorded, in ns; 0 where there is none."""
         (chunked,) = self._db.execute("SELECT max(max_time_ns) FROM chunk").fetchone()
         loose = (*self._log.values(), *self._tail.columns.values())
         return max([int(chunked or 0), *(int(each.points.time.max()) for each in loose)])
 
+    @_naming_the_file
     def lamport(self) -> int:
         """The greatest Lamport number that any event has."""
         return max((event.lamport for event in self.events()), default=0)
@@ -205,8 +294,20 @@ class RunFileReader:
         return self._tail.torn
 
     @cached_property
+    def _kept(self) -> _Kept:
+        (folded,) = self._db.execute("SELECT coalesce(sum(count), 0) FROM chunk").fetchone()
+        if folded != self._kept_before.folded:
+            self._kept_before = _Kept(folded)
+        return self._kept_before
+
+    @cached_property
     def _log(self) -> dict[int, Columns]:
-        return pointlog.read(self._db)
+        kept = self._kept
+        for series, fresh in pointlog.read(self._db, kept.last_seq).items():
+            known = kept.log.get(series)
+            kept.log[series] = fresh if known is None else joined([known, fresh])
+            kept.last_seq = max(kept.last_seq, int(fresh.seq[-1]))
+        return kept.log
 
     @cached_property
     def _stored(self) -> dict[int, Series]:
@@ -223,28 +324,60 @@ class RunFileReader:
             meta["next_seq"],
             {each.id: each for each in layouts},
         )
-        scan = scan_journal(self.path, meta["journal_position"], meta["journal_number"])
-        tail.torn = scan is not None and scan.torn
+        scan = self._walked
+        # What looks torn in a live journal is being written.
+        tail.torn = scan is not None and scan.torn and not self.live
         if scan is not None and scan.number > meta["journal_number"]:
             again = Scan(scan.data, meta["journal_number"], verify=True)
             Intake(tail, meta["rank"]).store(again, (), meta.get("heartbeat_ns", 0))
         return tail
 
 
-def scan_journal(run_file: Path, position: int, number: int) -> Scan | None:
-    """The frames that a journal holds from `position` on, walked to their end; None without one."""
+def _file_id(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def scan_journal(run_file: Path, meta: Mapping[str, Any]) -> Scan | None:
+    """The frames that a journal holds and its run file does not, walked to their end.
+
+    None without a journal. `meta` is the run file's.
+    """
     window = FIRST_WINDOW
     while True:
         try:
-            data, whole = journal.read(layout.journal_file(run_file), position, window)
+            found = journal.read(
+                layout.journal_file(run_file),
+                meta.get("journal_size", 0),
+                meta["journal_position"],
+                window,
+            )
         except OSError:
             return None
-        scan = Scan(data, number, verify=True)
+        scan = Scan(found.data, meta["journal_number"], verify=True)
         for _ in scan:
             pass
-        if whole or (not scan.torn and scan.offset + HEADER_BYTES <= len(data)):
+        if found.whole or (not scan.torn and scan.offset + HEADER_BYTES <= len(found.data)):
+            scan.torn = scan.torn or found.cut
             return scan
         window *= 4
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What a reader need not read again until a fold moves points, and gives old ids to new rows.
+
+    `folded` is how many points lie in chunks: every fold raises it. `log` holds the points of the
+    log up to `last_seq`.
+    """
+
+    folded: int
+    decoded: Decoded = field(default_factory=Decoded)
+    log: dict[int, Columns] = field(default_factory=dict)
+    last_seq: int = 0
 
 
 class _Tail:

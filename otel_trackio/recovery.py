@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from otel_trackio import layout
+from otel_trackio import database, layout
 from otel_trackio.frames import Scan
 from otel_trackio.intake import Intake
 from otel_trackio.lease import Lease
@@ -32,7 +33,7 @@ def orphans(run_dir: Path) -> list[Path]:
 def recover(path: Path) -> Recovered | None:
     """Stores what the journal of a dead writer holds, exactly once; None where it is not dead.
 
-    Raises StoreError where the run file cannot be read; then its journal stays.
+    Raises StoreError where the run file cannot be completed; then its journal stays.
     """
     lease = Lease.take(layout.lock_file(path))
     if lease is None:
@@ -43,6 +44,8 @@ def recover(path: Path) -> Recovered | None:
         file = RunFile.open(path)
         try:
             recovered = _complete(file)
+        except sqlite3.Error as error:
+            raise database.damaged(path, error) from error
         finally:
             file.close()
         layout.journal_file(path).unlink(missing_ok=True)
@@ -54,7 +57,8 @@ def recover(path: Path) -> Recovered | None:
 
 def _complete(file: RunFile) -> Recovered:
     position, number = file.meta("journal_position"), file.meta("journal_number")
-    walked = scan_journal(file.path, position, number)
+    meta = {"journal_position": position, "journal_number": number}
+    walked = scan_journal(file.path, {**meta, "journal_size": file.meta("journal_size", 0)})
     torn = walked is not None and walked.torn
     died = file.meta("heartbeat_ns", time.time_ns())
     points = 0

@@ -19,9 +19,12 @@ from otel_trackio.chunk import Floats
 from otel_trackio.errors import StoreError
 from otel_trackio.model import NO_STEP, Ints, Values
 
-STEP_WIDTHS: Final = tuple(16**level for level in range(1, 16))
-TIME_WIDTHS: Final = tuple(2**30 * 16**level for level in range(9))
-"""Nanoseconds: about 1 s, 17 s, 5 min, 73 min, 20 h, ..."""
+STEP_WIDTHS: Final = tuple(4**level for level in range(1, 32))
+TIME_WIDTHS: Final = tuple(4**level for level in range(10, 32))
+"""Nanoseconds: about 1, 4, 17, 67 ms, ..., 1, 4, 17 s, ..., 1, 5, 20 h, ..."""
+
+WORTHWHILE: Final = 8
+"""Rows of the finer level that a stored level has one for, at least."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,18 +108,32 @@ def selected(buckets: Buckets, kept: NDArray[np.bool_]) -> Buckets:
     return Buckets(buckets.width, *columns)
 
 
+def numbers(buckets: Buckets | None) -> int:
+    """How many numbers they hold."""
+    return 0 if buckets is None else len(buckets) * len(_INTS + _FLOATS)
+
+
 def pyramid(position: Ints, value: Values, seq: Ints, widths: Sequence[int]) -> list[Buckets]:
     """The levels worth storing of points in winning order, finest first; the whole is the last.
 
-    Of `widths`, ascending, a level is kept if it has at most a quarter of the rows of the one
+    Of `widths`, ascending, a level is kept if it has at most one row for WORTHWHILE of the one
     before it, the points being the first. No points have no levels.
     """
     levels = [_points(position, value, seq)]
     for width in widths:
-        level = coarsen(levels[-1], width)
-        if 4 * len(level) <= len(levels[-1]):
-            levels.append(level)
+        if len(levels[-1]) < WORTHWHILE:
+            break
+        if WORTHWHILE * _rows(levels[-1], width) <= len(levels[-1]):
+            levels.append(coarsen(levels[-1], width))
     return [*levels[1:], coarsen(levels[-1], 0)] if len(position) else []
+
+
+def _rows(buckets: Buckets, width: int) -> int:
+    """How many buckets of `width` they would make."""
+    index = _index(buckets, width)
+    if np.all(index[1:] >= index[:-1]):
+        return 1 + int(np.count_nonzero(index[1:] != index[:-1]))
+    return len(np.unique(index))
 
 
 def width_for(lo: int, hi: int, max_points: int, finest: int = 1) -> int:

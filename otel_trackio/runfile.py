@@ -68,9 +68,13 @@ class RunFile:
         """An existing run file, to complete it. Raises StoreError or NewerFormat."""
         try:
             connection = database.open_writing(path)
-            database.check_format(connection, path)
-            return cls(path, connection)
-        except sqlite3.Error as error:
+            try:
+                database.check_format(connection, path)
+                return cls(path, connection)
+            except BaseException:
+                connection.close()
+                raise
+        except database.FAILURES as error:
             raise database.damaged(path, error) from error
 
     def _load(self) -> None:
@@ -105,6 +109,11 @@ class RunFile:
         self._meta[key] = value
         self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
+    def stored_position(self) -> int:
+        """How far into the journal the file reaches, whoever has written it since."""
+        query = "SELECT value FROM meta WHERE key = 'journal_position'"
+        return int(self.connection.execute(query).fetchone()[0])
+
     def take_numbers(self, amount: int) -> int:
         """The first of `amount` sequence numbers that nothing else of this writer ever has."""
         first: int = self._meta["next_seq"]
@@ -135,7 +144,8 @@ class RunFile:
         """Folds all that gains by it, and returns the pages this frees to the file system."""
         with self.transaction():
             self.unfolded = fold.fold(self.connection, (), fold.WORTHWHILE_POINTS, self._fold_at)
-        self.connection.execute("PRAGMA incremental_vacuum").fetchall()
+        # `execute` would step it once, which frees a single page.
+        self.connection.executescript("PRAGMA incremental_vacuum")
 
     def add_event(self, seq: int, event: Event) -> None:
         """Stores an event; it gets the next Lamport number, or 0 where its own is negative."""
@@ -200,7 +210,9 @@ def _appearing(path: Path) -> Iterator[sqlite3.Connection]:
     unfinished = path.with_suffix(".new")
     try:
         with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            connection.executescript(
+                "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = MEMORY"
+            )
             yield connection
         remove(path)  # A WAL that outlived its database would spoil this one.
         unfinished.rename(path)

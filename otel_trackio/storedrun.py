@@ -154,9 +154,8 @@ class StoredRun:
             if self._seen is not None:
                 yield self._seen
                 return
-            found = [source for path in layout.run_files(self.path) for source in self._open(path)]
-            for source in found:
-                stack.enter_context(source.reader.snapshot())
+            paths = layout.run_files(self.path)
+            found = [source for path in paths for source in self._open(path, stack)]
             if not found:
                 raise self._unreadable()
             self._seen = sorted(found, key=lambda each: each.order)
@@ -165,11 +164,11 @@ class StoredRun:
             finally:
                 self._seen = None
 
-    def _open(self, path: Path) -> Iterator[Source]:
+    def _open(self, path: Path, stack: ExitStack) -> Iterator[Source]:
         try:
-            if path not in self._readers:
-                self._readers[path] = RunFileReader(path)
-            yield Source(self._readers[path], self._readers[path].meta())
+            reader = self._reader(path)
+            stack.enter_context(reader.snapshot())
+            yield Source(reader, reader.meta())
             self.damaged.pop(path, None)
         except NewerFormat:
             raise
@@ -177,6 +176,14 @@ class StoredRun:
             if path not in self.damaged:
                 logger.warning("%s", error)
             self.damaged[path] = error
+
+    def _reader(self, path: Path) -> RunFileReader:
+        known = self._readers.pop(path, None)
+        if known is not None and known.replaced:
+            known.close()
+            known = None
+        self._readers[path] = known or RunFileReader(path)
+        return self._readers[path]
 
     def _unreadable(self) -> StoreError:
         if self.damaged:

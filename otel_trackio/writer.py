@@ -56,6 +56,7 @@ class Writer:
             undo.callback(self._lease.release)
             undo.callback(self._lease.remove)
             undo.callback(remove, path)
+            meta = {**meta, "journal_size": settings.journal_size}
             self._file = RunFile.create(path, meta, settings.fold_points)
             undo.callback(self._file.close)
             medium = allocate(layout.journal_file(path), settings.journal_size)
@@ -146,6 +147,10 @@ class Writer:
             begun = self._begun
         try:
             self._store()
+        except StoreBusy as error:
+            self._failed(error)
+            self._catch_up()
+            return False
         except Exception as error:  # noqa: BLE001 (the edge to training; the thread must live)
             self._failed(error)
             return False
@@ -171,6 +176,8 @@ class Writer:
             return
         scan = Scan(data, self._number)
         with self._file.transaction():
+            if self._file.stored_position() != position - len(data):
+                raise StoreBusy("another process recovered it", "do not touch its lock file")
             taken = self._intake.store(scan, batches, time.time_ns())
             self._file.set_meta("journal_position", position)
             self._file.set_meta("journal_number", scan.number)
@@ -185,21 +192,34 @@ class Writer:
         self._next_beat = time.monotonic() + self._settings.heartbeat
         self._stored(taken)
 
+    def _catch_up(self) -> None:
+        # Our lock was lost: whoever recovered the file took a part of the journal, once and for
+        # all, and removed it. We go on behind that part.
+        self._intake = Intake(self._file, self._file.meta("rank"))
+        self._number = self._file.meta("journal_number")
+        self.journal.drained(self._file.meta("journal_position"))
+        self._next_beat = 0.0
+
     def _mend(self) -> None:
         """Writes files that were deleted under the live run again: we still hold what they held."""
-        ring = layout.journal_file(self.path)
-        if self.path.exists() and ring.exists():
+        self._lease.renew()
+        lock, ring = self._lease.path, layout.journal_file(self.path)
+        missing = [path for path in (lock, self.path, ring) if not path.exists()]
+        if not missing:
             return
         self._diagnostics.error(
-            "store.deleted", f"files of {self.path} were deleted under the live run: writing again"
+            "store.deleted", f"{missing[0]} was deleted under the live run: writing it again"
         )
-        if not self.path.exists():
-            self._file = self._intake.target = self._file.copy_to(self.path)
-        if not ring.exists():
-            self.journal.move(allocate(ring, self._settings.journal_size))
-        if not self._lease.path.exists():
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if lock in missing:
             self._lease.release()
             self._lease = self._leased()
+        if self.path in missing:
+            deleted = self._file
+            self._file = self._intake.target = deleted.copy_to(self.path)
+            deleted.close()
+        if ring in missing:
+            self.journal.move(allocate(ring, self._settings.journal_size))
 
     def _leased(self) -> Lease:
         lease = Lease.take(layout.lock_file(self.path))

@@ -18,6 +18,7 @@ from otel_trackio.model import NO_STEP
 from otel_trackio.rollup import (
     STEP_WIDTHS,
     TIME_WIDTHS,
+    WORTHWHILE,
     Buckets,
     bucketize,
     coarsen,
@@ -133,7 +134,7 @@ def test_a_spike_among_a_million_is_seen_at_every_zoom(widths: Sequence[int], ra
     value[spike] = 1e6
     levels = pyramid(position, value, np.arange(n), widths)
     rows = [n, *map(len, levels[:-1])]
-    assert all(4 * coarse <= fine for fine, coarse in pairwise(rows))
+    assert all(WORTHWHILE * coarse <= fine for fine, coarse in pairwise(rows))
     assert levels[-1].width == 0
     for level in levels:
         top = level.index[level.max.argmax()]
@@ -142,10 +143,10 @@ def test_a_spike_among_a_million_is_seen_at_every_zoom(widths: Sequence[int], ra
 
 
 @pytest.mark.parametrize(
-    ("apart", "widths"), [(4, [16, 256, 4096, 0]), (5, [256, 4096, 0]), (99, [4096, 65536, 0])]
+    ("apart", "widths"), [(2, [16, 256, 4096, 0]), (3, [64, 1024, 0]), (99, [1024, 16384, 0])]
 )
 def test_a_level_that_saves_little_is_not_kept(apart: int, widths: list[int]) -> None:
-    """A level has at most a quarter of the rows of the finer one, which may be the points."""
+    """A level has at most an eighth of the rows of the finer one, which may be the points."""
     at = np.arange(1000) * apart
     levels = pyramid(at, at, at, STEP_WIDTHS)
     assert [level.width for level in levels] == widths

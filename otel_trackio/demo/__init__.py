@@ -1,0 +1,46 @@
+"""`otel-trackio demo`: trains small networks on real images, then shows what was recorded.
+
+`training` is the script, written as you would write yours; `network` is what it trains, and
+`report` reads the runs back.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import Final
+
+from rich.console import Console
+
+from otel_trackio.api import Api
+from otel_trackio.demo import report, training
+from otel_trackio.demo.network import load_images
+from otel_trackio.errors import ConfigError
+from otel_trackio.settings import resolve
+
+EPOCHS: Final = 10
+
+INTRODUCTION: Final = (
+    "Training six small networks to read {images:,} handwritten digits, two at each of three"
+    " learning rates, of which the last is too high. One of the two is recorded through log(),"
+    " the other through OpenTelemetry's meter API. Nothing leaves this machine."
+)
+
+
+def main(dir: str | os.PathLike[str] | None = None, epochs: int = EPOCHS) -> None:
+    """Trains, records to `dir` or else to where runs are kept, and reports on standard output.
+
+    `epochs` is how often each run sees every image. Raises MissingExtra without scikit-learn, and
+    ConfigError where recording is disabled.
+    """
+    settings = resolve({"dir": dir}, os.environ)
+    if settings.mode == "disabled":
+        raise ConfigError(f"{settings.source_of('mode')} disables recording", "unset it")
+    console = Console(highlight=False, markup=False, emoji=False)
+    images, unseen = load_images()
+    console.print(INTRODUCTION.format(images=len(images) + len(unseen)))
+    # The report says what each run would say by itself.
+    os.environ.setdefault("OTEL_TRACKIO_SILENT", "1")
+    ids = [training.train(each, images, unseen, settings.dir) for each in training.recipes(epochs)]
+    options = "" if dir is None else f" --dir {shlex.quote(str(settings.dir))}"
+    report.show(console, Api(settings.dir), ids, options)
