@@ -13,11 +13,12 @@ SYSTEM_PACKAGES :=
 
 demo: .venv/with-demo ## train small models on real images, then look at their runs
 	@$(BIN)/otel-trackio demo
+	@echo; echo 'Here otel-trackio is in .venv/bin: source .venv/bin/activate'
 
 test: lint types system ## every check, and the short form of every test
 	$(PYTEST) --numprocesses=logical --maxprocesses=4 --dist=loadgroup
 
-soak: .venv/with-dev system ## every test at the sizes that we promise; takes hours
+soak: .venv/with-dev system ## every test at the sizes that we promise, which takes long
 	$(PYTEST) --soak --timeout=7200
 
 bench: .venv/with-dev ## what a call costs, what a point weighs, how fast it is read
@@ -51,14 +52,21 @@ help: ## this list
 .venv/ready:
 	@for python in "$(PYTHON)" python3.13 python3.12 python3.11; do \
 	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
-	    "$$python" -m venv --clear .venv && exec $(BIN)/python -m pip install -qq --upgrade 'pip>=25.1'; \
+	    "$$python" -m venv --clear .venv && \
+	    exec $(BIN)/python -m pip install -qq --upgrade 'pip>=25.1'; \
 	  fi; \
 	done; \
 	echo 'no Python 3.11 or newer found; name one: make PYTHON=/path/to/python3' >&2; exit 1
 	@touch $@
 
 system:
-	@missing=$$(for name in $(SYSTEM_PACKAGES); do dpkg --status $$name >/dev/null 2>&1 || echo $$name; done); \
-	if [ -z "$$missing" ]; then exit 0; \
-	elif [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -qq --no-install-recommends $$missing; \
-	else echo "these tests need: sudo apt-get install" $$missing >&2; exit 1; fi
+	@missing=$$(for name in $(SYSTEM_PACKAGES); do \
+	  dpkg --status $$name >/dev/null 2>&1 || echo $$name; \
+	done); \
+	if [ -z "$$missing" ]; then \
+	  exit 0; \
+	elif [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && apt-get install -qq --no-install-recommends $$missing; \
+	else \
+	  echo 'the tests need: sudo apt-get install' $$missing >&2; exit 1; \
+	fi

@@ -30,7 +30,7 @@ from otel_trackio.session import (
     log,
     log_system,
 )
-from otel_trackio.step import set_step, step
+from otel_trackio.steps import set_step, step
 from otel_trackio.values import Histogram
 
 __version__ = "0.1.0"

@@ -27,6 +27,7 @@ from otel_trackio.frames import number_to_json
 from otel_trackio.model import NO_STEP, Batch, Histogram, Kind, Points, Series, Temporality
 from otel_trackio.reservoir import Measurement, Measurements
 from otel_trackio.semconv import LOG_SCOPE, OVERFLOW, TRAINING_STEP
+from otel_trackio.text import storable
 
 HistogramPoint: TypeAlias = HistogramDataPoint | ExponentialHistogramDataPoint
 Row: TypeAlias = tuple[int, int, float | int]
@@ -132,8 +133,8 @@ def _series(
         kind,
         temporality,
         name=metric.name,
-        unit=metric.unit or "",
-        description=metric.description or "",
+        unit=storable(metric.unit or ""),
+        description=storable(metric.description or ""),
         attributes=canonical(attributes),
         scope=scope.name,
         scope_version=scope.version or "",

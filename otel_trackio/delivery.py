@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
-from otel_trackio import step
+from otel_trackio import steps
 from otel_trackio.convert import convert
 from otel_trackio.diagnostics import Diagnostics
 from otel_trackio.model import Batch
@@ -59,7 +59,7 @@ def deliver(data: MetricsData) -> bool:
         target = _destination
     if target is None:
         return _hold(data)
-    conversion = convert(data, target.rank, step.current_step())
+    conversion = convert(data, target.rank, steps.current_step())
     if conversion.overflowed:
         target.diagnostics.error(
             "dropped.reservoir",
@@ -75,7 +75,7 @@ def _hold(data: MetricsData) -> bool:
     # Between two runs nobody wants the measurements; before the first one they are its prelude.
     if _had_run:
         return False
-    batch = convert(data, 0, step.current_step()).batch()
+    batch = convert(data, 0, steps.current_step()).batch()
     with _lock:
         if sum(map(len, _early)) + len(batch) > MAX_EARLY:
             return False

@@ -142,8 +142,7 @@ def _settings(
     dir: str | os.PathLike[str] | None, environ: Mapping[str, str]
 ) -> tuple[tuple[InForce, ...], list[Problem]]:
     """Each setting by itself, so that one that is wrong does not hide the others."""
-    found = []
-    problems = []
+    found, problems = [], []
     for row in SETTINGS:
         own = {name: environ[name] for name in row.env if name in environ}
         try:
@@ -162,7 +161,7 @@ def _recovery(
     """What was recovered, what is left to recover, and why."""
     recovered: list[Recovered] = []
     left: list[Path] = []
-    problems = []
+    problems: list[Problem] = []
     for path in _orphans(dir):
         if not recover:
             left.append(path)
@@ -230,8 +229,8 @@ def _directory_problems(directory: Directory) -> Iterator[Problem]:
             "set OTEL_TRACKIO_DIR to a folder on a local disk",
         )
     if directory.free < LOW_SPACE:
-        megabytes = directory.free // 1_000_000
-        yield Problem("directory", f"{path} has {megabytes} MB of free space", "make room there")
+        free = f"{directory.free // 10**6} MB"
+        yield Problem("directory", f"{path} has {free} of free space", "make room there")
 
 
 def _ahead_of_files(directory: Directory) -> float | None:
@@ -246,14 +245,13 @@ def _ahead_of_files(directory: Directory) -> float | None:
 def _clock_problems(clock: Clock) -> Iterator[Problem]:
     hint = "set the clock: when runs began, and whether they are alive, is told by it"
     if clock.now < FIRST_RELEASE * 10**9:
-        yield Problem("clock", f"this machine believes it is {time.strftime('%Y-%m-%d')}", hint)
+        yield Problem("clock", f"the clock says {time.strftime('%Y-%m-%d')}", hint)
     future = (clock.newest - clock.now) / 1e9
     if future > CLOCK_TOLERANCE:
         yield Problem("clock", f"there are points from {future:.0f} s in the future", hint)
     if clock.ahead is not None and abs(clock.ahead) > CLOCK_TOLERANCE:
         way = "ahead of" if clock.ahead > 0 else "behind"
-        message = f"this machine is {abs(clock.ahead):.0f} s {way} the clock that stamps files"
-        yield Problem("clock", message, hint)
+        yield Problem("clock", f"the clock is {abs(clock.ahead):.0f} s {way} the files'", hint)
 
 
 def _read_everything(dir: Path) -> tuple[int, list[Problem]]:

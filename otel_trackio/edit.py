@@ -47,5 +47,5 @@ def bury(run_dir: Path, run_id: str, lamport: int) -> None:
     others = layout.run_files(run_dir)
     add_event(run_dir, run_id, lamport, "delete", {})
     for path in others:
-        for suffix in (".db", ".db-wal", ".db-shm", ".journal", ".lock"):
+        for suffix in (".db", ".db-wal", ".db-shm", ".journal", ".torn", ".lock"):
             path.with_suffix(suffix).unlink(missing_ok=True)

@@ -50,7 +50,10 @@ _RUN_FIELDS: Final = {"name", "project", "group", "notes", "tags", "created"}
 
 @dataclass(frozen=True, slots=True)
 class WriterState:
-    """One writer, as far as it says how the run is doing."""
+    """One writer, as far as it says how the run is doing.
+
+    `local` means on this machine since its last start, where leases tell who is `live`.
+    """
 
     rank: int
     attempt: int

@@ -17,6 +17,7 @@ reaches the end of the ring goes on at its start; readers unroll the ring first.
 from __future__ import annotations
 
 import json
+import math
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -36,11 +37,15 @@ POINTS: Final = "points"
 EVENT: Final = "event"
 RECORD: Final = "record"
 HISTOGRAM: Final = "histogram"
+ENTRIES: Final = (POINTS, EVENT, RECORD, HISTOGRAM)
 
 _CRC: Final = struct.Struct("<I")
 _AFTER_CRC: Final = "<IQqqI"
 _HEADER: Final = struct.Struct("<IIQqqI")
 HEADER_BYTES: Final = _HEADER.size
+
+LARGEST_EXACT: Final = 2**53
+_NOT_FINITE: Final = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 _DTYPES: Final = {"d": "<f8", "q": "<i8", "?": "?"}
 
@@ -174,6 +179,7 @@ class Drained:
     rows: list[Rows] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     layouts: list[Layout] = field(default_factory=list)
+    unknown: int = 0
     times: list[int] = field(default_factory=list)
     widths: list[int] = field(default_factory=list)
 
@@ -181,7 +187,9 @@ class Drained:
 def drain(scan: Scan, layouts: dict[int, Layout]) -> Drained:
     """Reads every frame of `scan`; each value, event and record takes a place, from 0 on.
 
-    `times` and `widths` are those of the frames that take any: when, and how many. `layouts` are those defined before; new definitions are added to it and to the result.
+    `times` and `widths` are those of the frames that take any: when, and how many. Frames of an
+    unknown layout or entry, from a damaged or a later journal, are counted and passed over.
+    `layouts` are those defined before; new definitions are added to it and to the result.
     """
     found = Drained()
     places: dict[int, tuple[list[int], list[int]]] = {}
@@ -194,8 +202,14 @@ def drain(scan: Scan, layouts: dict[int, Layout]) -> Drained:
             continue
         if each.layout == ENTRY:
             content = json.loads(scan.body(each))
+            if content.get("entry") not in ENTRIES:
+                found.unknown += 1
+                continue
             found.entries.append(Entry(place, each.time, each.step, content))
             width = entry_width(content)
+        elif each.layout not in layouts:
+            found.unknown += 1
+            continue
         else:
             offsets, firsts = places.setdefault(each.layout, ([], []))
             offsets.append(each.offset)
@@ -233,14 +247,20 @@ def _rows(buffer: memoryview, layout: Layout, offsets: list[int], firsts: list[i
 
 
 def number_to_json(value: float | int) -> float | int | str:
-    """A number as JSON holds it exactly: what is not finite becomes a string."""
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return repr(value)
-    return value
+    """A number as any JSON parser holds it exactly.
+
+    Not finite: "NaN", "Infinity", "-Infinity". Integers that a float64 may round: decimal text.
+    """
+    if isinstance(value, int):
+        return value if abs(value) <= LARGEST_EXACT else str(value)
+    return value if math.isfinite(value) else _NOT_FINITE.get(value, "NaN")
 
 
 def number_from_json(value: float | int | str) -> float | int:
-    return float(value) if isinstance(value, str) else value
+    """The inverse of `number_to_json`."""
+    if not isinstance(value, str):
+        return value
+    return float(value) if value in ("NaN", "Infinity", "-Infinity") else int(value)
 
 
 def step_or_none(step: int) -> int | None:

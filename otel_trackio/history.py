@@ -101,7 +101,7 @@ def _total_before(pieces: Sequence[Points], step: Ints) -> Any:
     if len(stepped):
         earlier = (before.step != NO_STEP) & (before.step < stepped[0])
         where = np.flatnonzero(earlier)
-        return before.value[where[-1]].item() if len(where) else 0
+        before = taken(before, where)
     return before.value[-1:].tolist()[0] if len(before) else 0
 
 

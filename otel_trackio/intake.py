@@ -7,9 +7,9 @@ the journal of a live run, to see what is not stored yet.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from otel_trackio.model import (
     Event,
     Histogram,
     Ints,
+    Kind,
     Points,
     Record,
     Series,
@@ -36,14 +37,19 @@ class Taken:
     """What one transaction stored: how many points, and what of them others want to know."""
 
     points: int = 0
+    unknown: int = 0
     last: dict[tuple[str, str], float] = field(default_factory=dict)
     nonfinite: dict[str, int] = field(default_factory=dict)
+
+
+_LOG_SCOPES: Final = (semconv.LOG_SCOPE, semconv.SYSTEM_SCOPE)
 
 
 class Target(Protocol):
     """Where rows go: a run file, or the memory of somebody who only reads."""
 
     def layouts(self) -> dict[int, Layout]: ...
+    def known_series(self) -> Iterable[Series]: ...
     def add_layout(self, layout: Layout) -> None: ...
     def take_numbers(self, amount: int) -> int: ...
     def series_id(self, series: Series) -> int: ...
@@ -60,13 +66,15 @@ class Intake:
         self.target = target
         self._rank = rank
         self._layouts = target.layouts()
-        self._series: dict[tuple[str, str], Series] = {}
-        self._names = InstrumentNames()
+        logged = [s for s in target.known_series() if s.scope in _LOG_SCOPES]
+        self._series = {(each.key, each.scope, each.kind): each for each in logged}
+        self._names = InstrumentNames(each.name for each in logged)
 
     def store(self, scan: Scan | None, batches: Sequence[Batch], now: int) -> Taken:
         """Stores every frame of `scan` and every batch; `now` (ns) dates what is derived."""
         taken = Taken()
         drained = frames.drain(scan, self._layouts) if scan is not None else Drained()
+        taken.unknown = drained.unknown
         for layout in drained.layouts:
             self.target.add_layout(layout)
         measured = [part for batch in batches for part in batch.points]
@@ -156,12 +164,12 @@ class Intake:
         if finite.any():
             taken.last[key, scope] = float(value[finite][-1])
 
-    def _log_series(self, key: str, scope: str, kind: Any = "gauge") -> Series:
-        known = self._series.get((key, scope))
-        if known is None or known.kind != kind:
-            name = self._names.name_for(key) if known is None else known.name
+    def _log_series(self, key: str, scope: str, kind: Kind = "gauge") -> Series:
+        known = self._series.get((key, scope, kind))
+        if known is None:
+            name = self._names.name_for(key)
             known = Series(key, kind, name=name, scope=scope, rank=self._rank)
-            self._series[key, scope] = known
+            self._series[key, scope, kind] = known
         return known
 
 

@@ -59,6 +59,11 @@ def journal_file(run_file: Path) -> Path:
     return run_file.with_suffix(".journal")
 
 
+def torn_file(run_file: Path) -> Path:
+    """Where recovery keeps a journal whose last record was not whole."""
+    return run_file.with_suffix(".torn")
+
+
 def lock_file(run_file: Path) -> Path:
     """The file whose lock the writer of a run file holds."""
     return run_file.with_suffix(".lock")

@@ -1,4 +1,4 @@
-"""Numbering what arrives by two ways, `log()` and instruments, in the order it was recorded. Pure."""
+"""Numbers for what arrives by two ways, `log()` and instruments, in the order recorded. Pure."""
 
 from __future__ import annotations
 

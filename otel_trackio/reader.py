@@ -397,6 +397,9 @@ class _Tail:
     def layouts(self) -> dict[int, Layout]:
         return self._layouts
 
+    def known_series(self) -> list[Series]:
+        return list(self._known)
+
     def add_layout(self, layout: Layout) -> None:
         pass
 

@@ -15,12 +15,13 @@ from typing import Any, Final, SupportsIndex
 
 import numpy as np
 
-from otel_trackio import frames, semconv, step
+from otel_trackio import frames, semconv, steps
 from otel_trackio.diagnostics import Diagnostics
 from otel_trackio.errors import ConfigError
 from otel_trackio.frames import Layout, number_to_json
 from otel_trackio.journal import Journal
 from otel_trackio.model import NO_STEP
+from otel_trackio.text import storable
 from otel_trackio.values import Histogram, Number, Unsupported, flatten, number_of
 
 MAX_LAYOUTS: Final = 4096
@@ -82,7 +83,7 @@ class Recorder:
 
     def step_of(self, at: SupportsIndex | None) -> int:
         """The step of something beside the metrics: `at`, the current one, or the last logged."""
-        if at is None and step.current_step() is None:
+        if at is None and steps.current_step() is None:
             return self._next_step - 1 if self._next_step > 0 else NO_STEP
         return self._step(at)
 
@@ -91,8 +92,8 @@ class Recorder:
             return at
         try:
             if at is not None:
-                return step.valid_step(at)
-            current = step.current_step()
+                return steps.valid_step(at)
+            current = steps.current_step()
             return self._next_step if current is None else current
         except ConfigError as error:
             self._diagnostics.error(
@@ -126,7 +127,7 @@ class Recorder:
         if known is not None or not keys or len(self._layouts) >= MAX_LAYOUTS:
             return known
         codes = "".join(_CODES.get(each, "-") for each in types)
-        if "-" in codes or not all(type(key) is str for key in keys):
+        if "-" in codes or not all(map(_is_plain_text, keys)):
             return None
         layout = Layout(next(self._layout_ids), keys, codes, scope)
         definition = layout.definition()
@@ -178,3 +179,7 @@ class Recorder:
                 " or raise OTEL_TRACKIO_JOURNAL_SIZE",
                 amount=amount,
             )
+
+
+def _is_plain_text(key: Any) -> bool:
+    return type(key) is str and storable(key) == key

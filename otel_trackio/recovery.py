@@ -6,14 +6,19 @@ import sqlite3
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from otel_trackio import database, layout
 from otel_trackio.frames import Scan
+from otel_trackio.identity import this_host
 from otel_trackio.intake import Intake
 from otel_trackio.lease import Lease
 from otel_trackio.model import Event
 from otel_trackio.reader import scan_journal
 from otel_trackio.runfile import RunFile
+
+FOREIGN_SECONDS: Final = 3600
+"""How long a writer of another machine must have been silent before it is taken for dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,11 @@ def orphans(run_dir: Path) -> list[Path]:
 
 
 def recover(path: Path) -> Recovered | None:
-    """Stores what the journal of a dead writer holds, exactly once; None where it is not dead.
+    """Stores what the journal of a dead writer holds, exactly once; None where it may be alive.
 
-    Raises StoreError where the run file cannot be completed; then its journal stays.
+    On this machine its lease tells; on a file system shared with others its last sign of life
+    must be FOREIGN_SECONDS old. A journal with a torn record is kept beside, as `.torn`. Raises
+    StoreError where the run file cannot be completed; then its journal stays.
     """
     lease = Lease.take(layout.lock_file(path))
     if lease is None:
@@ -43,16 +50,29 @@ def recover(path: Path) -> Recovered | None:
             return None
         file = RunFile.open(path)
         try:
+            if not _ours(file):
+                return None
             recovered = _complete(file)
         except sqlite3.Error as error:
             raise database.damaged(path, error) from error
         finally:
             file.close()
-        layout.journal_file(path).unlink(missing_ok=True)
+        if recovered.torn:
+            layout.journal_file(path).replace(layout.torn_file(path))
+        else:
+            layout.journal_file(path).unlink(missing_ok=True)
         lease.remove()
         return recovered
     finally:
         lease.release()
+
+
+def _ours(file: RunFile) -> bool:
+    host = this_host()
+    if host.boot_id == file.meta("boot_id") or host.name == file.meta("host"):
+        return True
+    seen = file.meta("heartbeat_ns", file.meta("created_ns"))
+    return bool(time.time_ns() - seen > FOREIGN_SECONDS * 1e9)
 
 
 def _complete(file: RunFile) -> Recovered:

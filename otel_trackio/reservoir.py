@@ -23,7 +23,7 @@ from opentelemetry.sdk.metrics import (
 from opentelemetry.sdk.metrics.view import View
 
 from otel_trackio.semconv import TRAINING_STEP
-from otel_trackio.step import step_in
+from otel_trackio.steps import step_in
 
 MAX_MEASUREMENTS: Final = 2**17
 """Measurements that one series may hold between two collections; further ones are counted.

@@ -17,6 +17,7 @@ from otel_trackio.plain import plain
 from otel_trackio.recorder import Recorder
 from otel_trackio.redact import redact
 from otel_trackio.savedmap import SavedMap
+from otel_trackio.text import storable
 from otel_trackio.writer import Writer
 
 State = Literal["running", "finished", "failed", "disabled"]
@@ -156,8 +157,9 @@ class Run:
         if chosen not in LEVELS:
             self.diagnostics.error("bad_alert", f"alert level {level!r} is none of {LEVELS}: warn")
             chosen = "warn"
-        data = {"title": str(title), "text": str(text or "")[:MAX_ALERT_TEXT], "level": chosen}
-        content = {"entry": frames.RECORD, "kind": "alert", "key": str(title), "data": data}
+        title, text = storable(str(title)), storable(str(text or ""))[:MAX_ALERT_TEXT]
+        data = {"title": title, "text": text, "level": chosen}
+        content = {"entry": frames.RECORD, "kind": "alert", "key": title, "data": data}
         recorder.put_entry(content, recorder.step_of(step))
 
     def finish(self, exit_code: int = 0, timeout: float = 60) -> None:
@@ -200,7 +202,8 @@ class Run:
         """Records a fact about the run; see FORMAT.md for the kinds."""
         recorder = self._recorder or self._revived()
         if recorder is not None:
-            content = {"entry": frames.EVENT, "kind": kind, "data": dict(data), "lamport": lamport}
+            content = {"entry": frames.EVENT, "kind": kind, "data": plain_dict(data)}
+            content["lamport"] = lamport
             recorder.put_entry(content, NO_STEP)
 
     def submit(self, batch: Batch) -> bool:
@@ -235,8 +238,8 @@ class Run:
     def _failed(self, call: str, metrics: object, error: Exception) -> None:
         self.diagnostics.error(
             f"{call}.failed",
-            f"{call}({str(metrics)[:80]}) was not recorded: {type(error).__name__}: {error};"
-            " pass a dict of names and numbers",
+            f"{call}() of a {type(metrics).__name__} was not recorded:"
+            f" {type(error).__name__}: {error}; pass a dict of names and numbers",
             error,
         )
 

@@ -184,6 +184,9 @@ class RunFile:
             ),
         )
 
+    def known_series(self) -> list[Series]:
+        return list(self._series)
+
     def layouts(self) -> dict[int, Layout]:
         rows = self.connection.execute("SELECT definition FROM layout")
         defined = (Layout.defined(definition) for (definition,) in rows)

@@ -263,7 +263,7 @@ def _writer_state(source: Source) -> WriterState:
         attempt=meta["attempt"],
         state=state,
         live=state == "running" and reader.live,
-        local=meta["host"] == this_host().name,
+        local=meta["boot_id"] == this_host().boot_id,
         heartbeat=max(meta.get("heartbeat_ns", meta["created_ns"]), reader.last_time()),
     )
 

@@ -8,11 +8,15 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from otel_trackio.frames import number_to_json
+from otel_trackio.text import storable
 
 Number: TypeAlias = float | int
 
 MAX_DEPTH: Final = 32
 """How deep nested dicts are flattened."""
+
+MAX_INTEGER_BITS: Final = 4096
+"""Integers are exact up to this size; nobody can read, and Python will not print, larger ones."""
 
 DEFAULT_BINS: Final = 64
 
@@ -31,17 +35,18 @@ class Histogram:
     def __init__(self, values: Any, bins: int = DEFAULT_BINS) -> None:
         numbers = np.asarray(_on_host(values), dtype=np.float64).ravel()
         finite = numbers[np.isfinite(numbers)]
-        counts, edges = np.histogram(finite, bins=bins)
-        # OpenTelemetry's form: explicit bounds, with one bucket below the first and one above
-        # the last. A bucket includes its upper bound, so the smallest value opens the first bin.
+        bounds = np.histogram_bin_edges(finite, bins=bins)
+        # OpenTelemetry's form: a bucket includes its upper bound, the first one everything up to
+        # the first bound, and the last one what is above all of them.
+        counts = np.bincount(np.searchsorted(bounds, finite, "left"), minlength=len(bounds) + 1)
         self.data: dict[str, Any] = {
             "count": len(finite),
             "nonfinite": len(numbers) - len(finite),
             "sum": number_to_json(float(finite.sum())),
             "min": float(finite.min()) if len(finite) else None,
             "max": float(finite.max()) if len(finite) else None,
-            "bounds": edges.tolist(),
-            "counts": [0, *counts.tolist(), 0],
+            "bounds": bounds.tolist(),
+            "counts": counts.tolist(),
         }
 
     def __repr__(self) -> str:
@@ -53,8 +58,7 @@ def flatten(
 ) -> Iterator[tuple[str, Any]]:
     """Leaves of nested mappings, their keys joined by `/`."""
     for key, value in metrics.items():
-        # Lone surrogates are no Unicode text: SQLite, JSON and Parquet all refuse them.
-        name = f"{prefix}{key}".encode("utf-8", "backslashreplace").decode()
+        name = storable(f"{prefix}{key}")
         if isinstance(value, Mapping) and depth < MAX_DEPTH:
             yield from flatten(value, f"{name}/", depth + 1)
         else:
@@ -69,7 +73,7 @@ def number_of(value: Any) -> Number:
     if isinstance(value, bool | np.bool_):
         return int(value)
     if isinstance(value, int):
-        return int(value)
+        return _limited(int(value))
     if isinstance(value, float):
         return float(value)
     item = getattr(value, "item", None)
@@ -90,9 +94,15 @@ def _plain_item(value: Any, item: Any) -> Any:
 
 def _converted(value: Any, convert: str) -> Number:
     try:
-        return int(value) if convert == "__index__" else float(value)
+        return _limited(int(value)) if convert == "__index__" else float(value)
     except (TypeError, ValueError) as error:
         raise Unsupported(_complaint(value)) from error
+
+
+def _limited(value: int) -> int:
+    if value.bit_length() > MAX_INTEGER_BITS:
+        raise Unsupported(f"is an integer of {value.bit_length()} bits: log its logarithm")
+    return value
 
 
 def _complaint(value: Any) -> str:

@@ -188,6 +188,8 @@ class Writer:
         for _ in batches:
             self._pending.popleft()
         self.points += taken.points
+        if taken.unknown:
+            self._diagnostics.count("dropped.unknown", taken.unknown)
         self._reported = counts
         self._next_beat = time.monotonic() + self._settings.heartbeat
         self._stored(taken)

@@ -15,7 +15,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from otel_trackio.errors import MissingExtra
+import otel_trackio
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("otel_trackio", "collector/otel_trackio_collector", "space/otel_trackio_space")
@@ -93,17 +93,14 @@ def test_extras_are_those_we_name(wheel: Path) -> None:
 
 def test_version_stands_in_one_place(wheel: Path) -> None:
     """The wheel's version is `otel_trackio.__version__`, which pyproject.toml does not repeat."""
-    import otel_trackio
-
     assert wheel.name.split("-")[1] == otel_trackio.__version__
     assert "version" not in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def test_quick_start_runs_as_the_readme_has_it(installation: Installation) -> None:
     """The README's first program runs from the bare wheel, and its run is listed afterwards."""
-    readme = (ROOT / "README.md").read_text()
-    quick_start = re.search(r"<!-- quick start -->.*?```python\n(.*?)```", readme, re.DOTALL)
-    assert quick_start, "README.md has no python block after <!-- quick start -->"
+    quick_start = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert quick_start
     ran = installation.run("python", "-c", quick_start[1])
     assert ran.returncode == 0, ran.stderr
     listed = installation.run("otel-trackio", "ls", "--json")
@@ -111,19 +108,22 @@ def test_quick_start_runs_as_the_readme_has_it(installation: Installation) -> No
     assert json.loads(listed.stdout)
 
 
-def test_missing_dependency_answers_with_its_pip_line(installation: Installation) -> None:
-    """The demo without scikit-learn says how to install it, and shows no traceback."""
-    ran = installation.run("otel-trackio", "demo")
+@pytest.mark.parametrize(
+    ("command", "requirement"),
+    [
+        ("demo", "scikit-learn"),
+        ("show", "otel-trackio[space]"),
+        ("collector", "otel-trackio[collector]"),
+    ],
+)
+def test_what_is_missing_is_named_with_its_pip_line(
+    installation: Installation, command: str, requirement: str
+) -> None:
+    """A command that needs more says how to install it, in quotes that any shell understands."""
+    ran = installation.run("otel-trackio", command)
     assert ran.returncode != 0
-    assert "pip install" in ran.stderr
-    assert "scikit-learn" in ran.stderr
+    assert f"pip install '{requirement}'" in ran.stderr
     assert "Traceback" not in ran.stderr
-
-
-def test_missing_extra_quotes_what_a_shell_would_expand() -> None:
-    """The remedy for a missing extra can be pasted into any shell."""
-    error = MissingExtra("the collector", "otel-trackio[collector]")
-    assert str(error).endswith("pip install 'otel-trackio[collector]'")
 
 
 def test_import_is_light() -> None:

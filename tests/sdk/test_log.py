@@ -93,7 +93,7 @@ def test_logged_histograms_come_back() -> None:
         "min": 1.0,
         "max": 2.0,
         "bounds": [1.0, 1.5, 2.0],
-        "counts": [0, 1, 2, 0],
+        "counts": [1, 0, 2, 0],
     }
 
 
@@ -252,3 +252,27 @@ def test_numbers_follow_the_order_of_recording_over_both_ways() -> None:
                 run.flush()
     assert values(run, "shared", all=True) == list(range(60))
     assert values(run, "shared") == [59]
+
+
+def test_text_that_is_no_unicode_is_spelled_out() -> None:
+    """Lone surrogates, which no store can hold, stop nothing: they are escaped wherever they are."""
+    with otel_trackio.init("p\ud800", "n\ud801", config={"c\ud802": "\ud803"}) as run:
+        run.log({"a\ud804": 1})
+        run.log_system({"b\ud805": 2})
+        run.alert("title\ud806", "text\ud807")
+        gauge = otel_trackio.get_meter("m").create_gauge("surrogate", description="d\ud808")
+        gauge.set(1, {"k": "v"})
+        run.log({"fine": 3})
+    assert run.diagnostics.counts() == {}
+    assert values(run, "a\\ud804") == [1]
+    assert values(run, "b\\ud805") == [2]
+    assert values(run, "fine") == [3]
+    assert Api().run(run.id).facts().config == {"c\\ud802": "\\ud803"}
+
+
+def test_integers_no_one_can_read_are_refused() -> None:
+    """An integer of thousands of digits is skipped and counted; a large one is exact."""
+    with otel_trackio.init("p") as run:
+        run.log({"huge": 10**5000, "large": 2**4000})
+    assert values(run, "large") == [2**4000]
+    assert run.diagnostics.counts() == {"skipped.unsupported": 1}

@@ -7,20 +7,19 @@ busier does so for all of them.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
 
-from rich.console import Console
 from rich.table import Table
 
+from tests.bench.machine import described, pace
 from tests.bench.peers.tools import METRICS, TOOLS, Speed, Tool
+from tests.bench.table import console, shown
 
 KILLED_AFTER = 1_000
-REFERENCE = "otel_trackio"
+REFERENCE = TOOLS[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ COLUMNS: dict[str, Number] = {
 
 def table(results: dict[Tool, Results]) -> Table:
     """A row a tool; in brackets how many times otel-trackio's number, if it was measured."""
-    reference = next((of for tool, of in results.items() if tool.name == REFERENCE), None)
+    reference = results.get(REFERENCE)
     drawn = Table("tool", *COLUMNS, "lost", "calls idle, busy")
     for column in drawn.columns[1:]:
         column.justify = "right"
@@ -58,13 +57,15 @@ def table(results: dict[Tool, Results]) -> Table:
         cells = [cell(number, of, reference) for number in COLUMNS.values()]
         calls = [min(speed.calls for speed in speeds) for speeds in (of.idle, of.busy)]
         lost = f"{max(of.lost):,} of {KILLED_AFTER:,}"
-        drawn.add_row(tool.name, *cells, lost, "{:,}, {:,}".format(*calls))
+        drawn.add_row(str(tool), *cells, lost, "{:,}, {:,}".format(*calls))
     return drawn
 
 
 def cell(number: Number, of: Results, reference: Results | None) -> str:
-    times = f" ({number(of) / number(reference):,.1f}x)" if reference else ""
-    return f"{number(of):,.1f}{times}"
+    value = number(of)
+    if reference is None or reference is of:
+        return shown(value, "")
+    return f"{shown(value, '')} ({shown(value / number(reference), '')}x)"
 
 
 def arguments() -> argparse.Namespace:
@@ -81,20 +82,22 @@ def main() -> None:
     given = arguments()
     results = {tool: Results() for tool in TOOLS if tool.name in given.tools}
     for tool in results:
-        print(f"installing {tool.name}", file=sys.stderr)
+        print(f"installing {tool}", file=sys.stderr)
         tool.install()
+    paces = [pace()]
     for turn in range(given.rounds):
         for tool, of in results.items():
-            print(f"round {turn + 1} of {given.rounds}: {tool.name}", file=sys.stderr)
+            print(f"round {turn + 1} of {given.rounds}: {tool}", file=sys.stderr)
             of.measure(tool, given.calls, given.seconds)
-    console = Console(width=None if sys.stdout.isatty() else 140)
-    console.print(table(results))
-    console.print(
+            paces.append(pace())
+    output = console()
+    output.print(table(results))
+    output.print(
         f"log() of {METRICS} metrics, microseconds on the training thread, medians over rounds "
         f"({given.rounds}). Busy: beside a thread that spins in Python. Lost: calls that had "
-        "returned and cannot be read back after SIGKILL 0.1 s later, worst round. "
-        f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}."
+        "returned and cannot be read back after SIGKILL 0.1 s later, worst round."
     )
+    output.print(described(paces))
 
 
 if __name__ == "__main__":

@@ -19,8 +19,9 @@ METRICS = 10
 SETTLE = 3.0
 """Seconds that a killed tool's own helper processes have to write what they hold."""
 
-# No tool may reach the network or speak of itself.
-ENVIRONMENT = os.environ | {
+# No tool may reach the network, speak of itself, or follow the settings of this machine's user.
+OWN = ("OTEL_", "TRACKIO_", "WANDB_")
+ENVIRONMENT = {name: os.environ[name] for name in os.environ if not name.startswith(OWN)} | {
     "HF_HUB_OFFLINE": "1",
     "OTEL_TRACKIO_SILENT": "1",
     "WANDB_ERROR_REPORTING": "false",
@@ -41,21 +42,28 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A worker module's name, and what pip is asked for."""
+    """A distribution at a version, or this checkout; its worker is the module of that name."""
 
     name: str
-    requirement: tuple[str, ...]
+    version: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}".rstrip()
+
+    @property
+    def worker(self) -> str:
+        return self.name.lower().replace("-", "_")
 
     @property
     def python(self) -> Path:
-        return ROOT / ".bench-venvs" / self.name / "bin" / "python"
+        return ROOT / ".bench-venvs" / self.worker / "bin" / "python"
 
     def install(self) -> None:
         if not self.python.exists():
             folder = self.python.parent.parent
-            subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        pip = ("-m", "pip", "install", "-qq", *self.requirement)
-        subprocess.run((self.python, *pip), check=True)
+            subprocess.run((sys.executable, "-m", "venv", folder), check=True)
+        requirement = f"{self.name}=={self.version}" if self.version else ROOT
+        subprocess.run((self.python, "-m", "pip", "install", "-qq", requirement), check=True)
 
     def speed(self, calls: int, seconds: int, busy: bool) -> Speed:
         """`calls` calls of METRICS metrics, fewer if they would take longer than `seconds`."""
@@ -78,7 +86,7 @@ class Tool:
         return calls - int(output)
 
     def _measure(self, what: str, directory: Path, *numbers: int) -> subprocess.Popen[str]:
-        script = (HERE / "measure.py", what, self.name, directory)
+        script = (HERE / "measure.py", what, self.worker, directory)
         return subprocess.Popen(
             (self.python, *script, *map(str, numbers)),
             env=ENVIRONMENT | {"TRACKIO_DIR": str(directory)},
@@ -88,10 +96,10 @@ class Tool:
 
 
 TOOLS = (
-    Tool("otel_trackio", ("--editable", str(ROOT))),
-    Tool("trackio", ("trackio==0.43.0",)),
-    Tool("wandb", ("wandb==0.31.0",)),
-    Tool("tensorboardx", ("tensorboardX==2.6.5",)),
+    Tool("otel-trackio"),
+    Tool("trackio", "0.43.0"),
+    Tool("wandb", "0.31.0"),
+    Tool("tensorboardX", "2.6.5"),
 )
 
 
