@@ -32,8 +32,7 @@ from otel_trackio.session import (
 )
 from otel_trackio.steps import set_step, step
 from otel_trackio.values import Histogram
-
-__version__ = "0.1.0"
+from otel_trackio.version import __version__
 
 __all__ = [
     "Api",

@@ -39,4 +39,6 @@ def finished(run: Run, complete: bool, silent: bool) -> None:
 
 
 def _say(line: str) -> None:
+    # A name may hold line ends and escape sequences, which are not for the terminal.
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
     print(f"otel-trackio: {line}", file=sys.stderr)  # noqa: T201 (this is the one place)

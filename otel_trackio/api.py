@@ -17,6 +17,7 @@ from otel_trackio.piece import Span
 from otel_trackio.query import MAX_POINTS, Axis, Curve, query
 from otel_trackio.settings import resolve
 from otel_trackio.storedrun import StoredRun
+from otel_trackio.text import storable
 
 SUGGESTIONS: Final = 5
 """How many near names an error offers."""
@@ -59,6 +60,7 @@ class Api:
 
         Raises UnknownRun, with near names, or with the ids where several runs are meant.
         """
+        name = storable(name)
         known = self.by_id(name)
         if known is not None:
             return known
@@ -88,7 +90,7 @@ class Api:
 
     def by_id(self, run_id: str) -> StoredRun | None:
         """The run of that id, if there is one and it is not deleted."""
-        folder = layout.run_dir(self.dir, run_id)
+        folder = layout.run_dir(self.dir, storable(run_id))
         if not layout.run_files(folder):
             return None
         run = self._stored(folder)

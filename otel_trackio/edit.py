@@ -15,6 +15,9 @@ from otel_trackio import identity, layout
 from otel_trackio.model import Event
 from otel_trackio.runfile import RunFile
 
+EDIT_PAGE: Final = 512
+"""Bytes of a page of an edit's file, which holds a few rows."""
+
 EDITOR: Final = "edit"
 """The part of a writer that only edits."""
 
@@ -34,7 +37,7 @@ def add_event(run_dir: Path, run_id: str, lamport: int, kind: str, data: dict[st
         "boot_id": host.boot_id,
         "pid": os.getpid(),
     }
-    file = RunFile.create(run_dir / f"{writer}.db", meta)
+    file = RunFile.create(run_dir / f"{writer}.db", meta, page_size=EDIT_PAGE)
     try:
         with file.transaction(durable=True):
             file.add_event(file.take_numbers(1), Event(kind, now, data))

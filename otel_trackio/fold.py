@@ -30,19 +30,19 @@ STEP_AXIS: Final = "step"
 TIME_AXIS: Final = "time"
 
 
-def fold(db: sqlite3.Connection, fresh: Sequence[Columns], least: int, room: int) -> int:
+def fold(db: sqlite3.Connection, fresh: Sequence[Columns], least: int, room: int) -> dict[int, int]:
     """Folds the log and `fresh` points of every series that has `least` of them or more.
 
     The rest stays in the log, unless that would leave more than `room` points there: then all
-    are folded. Returns how many lie unfolded. Runs inside the caller's transaction.
+    are folded. Returns how many points of which series stay. Runs inside the caller's transaction.
     """
     pending = {key: [columns] for key, columns in pointlog.read(db).items()}
     for each in fresh:
         pending.setdefault(each.series, []).append(each)
-    small = {key for key, parts in pending.items() if sum(map(len, parts)) < least}
-    left = sum(len(part) for key in small for part in pending[key])
-    if left > room:
-        small, left = set(), 0
+    counts = {key: sum(map(len, parts)) for key, parts in pending.items()}
+    small = {key: count for key, count in counts.items() if count < least}
+    if sum(small.values()) > room:
+        small = {}
     chunks = ChunkWriter(db)
     for key, parts in pending.items():
         if key not in small:
@@ -50,7 +50,7 @@ def fold(db: sqlite3.Connection, fresh: Sequence[Columns], least: int, room: int
     folded = json.dumps([key for key in pending if key not in small])
     db.execute("DELETE FROM point WHERE series IN (SELECT value FROM json_each(?))", (folded,))
     pointlog.insert(db, [each for each in fresh if each.series in small])
-    return left
+    return small
 
 
 def joined(parts: Sequence[Columns]) -> Columns:
@@ -170,9 +170,9 @@ class ChunkWriter:
             int(points.time.min()),
             int(points.time.max()),
             None if base is None else pointlog.sql_value(base),
-            chunk.encode_ints(columns.seq),
             form,
             vals,
+            chunk.encode_ints(columns.seq),
         )
         marks = ", ".join("?" * len(row))
         cursor = self._db.execute(f"INSERT INTO chunk VALUES (NULL, {marks})", row)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Frame:
     """A wide table: a column `step` and one a metric; where one has no value there, it is null.
 
-    Null is not NaN: a NaN is a value that was logged. Points without a step are not in it.
+    Null is not NaN: a NaN is a value that was logged. Points without a step are not in it. A
+    metric that is called `step` has the column `metric:step`.
     """
 
     def __init__(self, histories: Mapping[str, History]) -> None:
@@ -41,7 +42,8 @@ class Frame:
 
         columns = {"step": pa.array(self.step)}
         for key, (value, missing) in self._columns.items():
-            columns[key] = pa.array(_arrow_ready(value), mask=missing, from_pandas=False)
+            name = f"metric:{key}" if key == "step" else key
+            columns[name] = pa.array(_arrow_ready(value), mask=missing, from_pandas=False)
         return pa.table(columns)
 
     def to_pandas(self) -> pd.DataFrame:

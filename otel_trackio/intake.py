@@ -15,7 +15,7 @@ import numpy as np
 
 from otel_trackio import frames, numbering, semconv
 from otel_trackio.chunk import column_of
-from otel_trackio.fold import interleaved
+from otel_trackio.fold import end_to_end, interleaved
 from otel_trackio.frames import Drained, Entry, Layout, Rows, Scan
 from otel_trackio.model import (
     NO_STEP,
@@ -77,7 +77,7 @@ class Intake:
         taken.unknown = drained.unknown
         for layout in drained.layouts:
             self.target.add_layout(layout)
-        measured = [part for batch in batches for part in batch.points]
+        measured = _by_series(batches)
         in_journal = np.repeat(np.array(drained.times, np.int64), np.array(drained.widths, int))
         places, measured_places = numbering.places(
             in_journal, [points.time for _, points in measured]
@@ -189,6 +189,14 @@ def nonfinite_series(key: str, rank: int) -> Series:
 
 def _ints(value: int) -> Ints:
     return np.array([value], dtype=np.int64)
+
+
+def _by_series(batches: Sequence[Batch]) -> list[tuple[Series, Points]]:
+    """The points of each series end to end: their order is that of the batches, not the clock's."""
+    found: dict[Series, list[Points]] = {}
+    for series, points in (part for batch in batches for part in batch.points):
+        found.setdefault(series, []).append(points)
+    return [(series, end_to_end(parts)) for series, parts in found.items()]
 
 
 def _in_order(columns: list[Columns]) -> list[Columns]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from otel_trackio import filesystem, identity, layout, recovery
+from otel_trackio import filesystem, identity, layout, recovery, version
 from otel_trackio.api import Api
 from otel_trackio.diagnostics import Diagnostics, logger
 from otel_trackio.errors import ConfigError, StoreError
@@ -24,6 +24,7 @@ from otel_trackio.redact import redact
 from otel_trackio.run import Identity, Run
 from otel_trackio.settings import Settings
 from otel_trackio.storedrun import Standing
+from otel_trackio.text import storable
 from otel_trackio.writer import Writer
 
 MAX_RECOVERED: Final = 100
@@ -203,6 +204,7 @@ def _open_writer(
         "boot_id": host.boot_id,
         "pid": os.getpid(),
         "python": platform.python_version(),
+        "library": f"otel-trackio {version.__version__}",
     }
     path = layout.run_file(folder, who.id, writer)
     return Writer(path, meta, settings, diagnostics, stored)
@@ -227,7 +229,7 @@ def _introduce(
     else:
         about = {k: v for k, v in about.items() if v != _as_json(getattr(before.facts, k))}
     if notes is not None:
-        about["notes"] = notes
+        about["notes"] = storable(notes)
     if about:
         # Other ranks say the same as rank 0, and must not undo a rename that came before them.
         run.put_event("run", about, LOWEST if run.rank else 0)

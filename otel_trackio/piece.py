@@ -14,12 +14,12 @@ from typing import TypeAlias
 import numpy as np
 
 from otel_trackio import rollup
-from otel_trackio.fold import STEP_AXIS, end_to_end
+from otel_trackio.fold import STEP_AXIS, end_to_end, interleaved, totals
 from otel_trackio.history import Part, taken, winning
-from otel_trackio.model import NO_STEP, Ints, Points
+from otel_trackio.model import NO_STEP, Columns, Ints, Points
 from otel_trackio.reader import Chunk
 from otel_trackio.rollup import Buckets
-from otel_trackio.source import Found, Source
+from otel_trackio.source import Found, Source, totalled
 
 Span: TypeAlias = tuple[int, int]
 """The least and the greatest step, or time in ns; both belong to it."""
@@ -27,25 +27,34 @@ Span: TypeAlias = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Consecutive points of one writer: a chunk, or what is in none yet.
+    """Consecutive points of one series of a writer: a chunk, or what is in none yet.
 
     `steps` and `times` are the least and greatest it holds; `steps` is None where it has none.
-    With `increments` they are those of a counter.
+    With `increments` its values are those of a counter; with a `base` they are shown as running
+    totals from there on, as stored rollups are.
     """
 
     source: Source
     increments: bool
-    stored: Chunk | Points
+    stored: Chunk | Columns
     steps: Span | None
     times: Span
+    base: float | int | None = None
 
     def __len__(self) -> int:
         return self.stored.count if isinstance(self.stored, Chunk) else len(self.stored)
 
     def points(self) -> Points:
-        if isinstance(self.stored, Chunk):
+        if self.base is None and isinstance(self.stored, Chunk):
             return self.source.reader.chunk_points(self.stored)
-        return self.stored
+        return self.columns().points
+
+    def columns(self) -> Columns:
+        """Its points with their numbers, which take time to decode."""
+        columns = self.stored
+        if isinstance(columns, Chunk):
+            columns = self.source.reader.chunk(columns)
+        return columns if self.base is None else totalled(columns, self.base)
 
     def rollup(self, axis: str, width: int) -> Buckets | None:
         """The widest buckets stored with it that are no wider than `width`, if there are any."""
@@ -57,19 +66,47 @@ class Piece:
         return self.steps if axis == STEP_AXIS else self.times
 
 
-def pieces_of(found: Found) -> Iterator[Piece]:
-    """A series' pieces, in the order recorded."""
-    source, increments = found.source, found.series.increments
-    for each in source.reader.chunks(found.id):
+def pieces_of(found: Sequence[Found]) -> list[Piece]:
+    """The pieces of a metric of one rank, in the order (attempt, writer, series, seq).
+
+    Counters of a single attempt are running totals already; over several attempts each has to
+    go on from where the one before stood, which only the points tell.
+    """
+    attempts = {each.source.meta["attempt"] for each in found}
+    pieces = (piece for each in found for piece in _series_pieces(each, len(attempts) == 1))
+    return list(pieces)
+
+
+def _series_pieces(found: Found, alone: bool) -> Iterator[Piece]:
+    source, counts = found.source, found.series.increments
+    total: float | int | None = 0 if counts and alone else None
+    chunks, loose = source.reader.chunks(found.id), source.reader.unfolded(found.id)
+    for each in chunks:
         steps = None if each.min_step is None else (each.min_step, each.max_step or 0)
-        yield Piece(source, increments, each, steps, (each.min_time, each.max_time))
-    loose = source.reader.unfolded(found.id)
+        base = each.base if total is not None else None
+        times = (each.min_time, each.max_time)
+        yield Piece(source, counts and base is None, each, steps, times, base)
     if loose is not None:
-        points = loose.points
-        stepped = points.step[points.step != NO_STEP]
-        steps = (int(stepped.min()), int(stepped.max())) if len(stepped) else None
-        times = (int(points.time.min()), int(points.time.max()))
-        yield Piece(source, increments, points, steps, times)
+        if total is not None and chunks:
+            total = _total_after(source, chunks[-1])
+        yield _loose_piece(source, counts and total is None, loose, total)
+
+
+def _total_after(source: Source, chunk: Chunk) -> float | int:
+    """A counter's total after a chunk of it."""
+    increments = source.reader.chunk_points(chunk).value
+    last: float | int = totals(chunk.base or 0, increments).tolist()[-1]
+    return last
+
+
+def _loose_piece(
+    source: Source, increments: bool, loose: Columns, base: float | int | None
+) -> Piece:
+    points = loose.points
+    stepped = points.step[points.step != NO_STEP]
+    steps = (int(stepped.min()), int(stepped.max())) if len(stepped) else None
+    times = (int(points.time.min()), int(points.time.max()))
+    return Piece(source, increments, loose, steps, times, base)
 
 
 def whole(spans: Iterable[Span | None]) -> Span | None:
@@ -86,8 +123,18 @@ def counting(pieces: Sequence[Piece]) -> Points:
 
 def _part(pieces: Sequence[Piece]) -> Part:
     first = pieces[0]
-    points = end_to_end([piece.points() for piece in pieces])
+    if len({piece.stored.series for piece in pieces}) > 1:
+        points = interleaved([piece.columns() for piece in pieces]).points
+    else:
+        points = end_to_end([piece.points() for piece in pieces])
     return Part(first.source.meta["attempt"], 0, points, first.increments)
+
+
+def latest(pieces: Sequence[Piece]) -> Points:
+    """Some of the points, of which the last is the last of all, by (attempt, writer, seq)."""
+    last = pieces[-1]
+    of_writer = {piece.stored.series for piece in pieces if piece.source is last.source}
+    return counting(pieces) if last.increments or len(of_writer) > 1 else last.points()
 
 
 def bucketed(pieces: Sequence[Piece], axis: str, width: int, shown: Span | None = None) -> Buckets:

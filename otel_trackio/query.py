@@ -67,10 +67,8 @@ def _pieces(
     """The pieces of each key, those of the chosen rank, in the order (attempt, writer, seq)."""
     known = series_by_key(sources)
     for key in dict.fromkeys(keys):
-        by_rank: dict[int, list[Piece]] = {}
-        for each in known.get(key, ()):
-            by_rank.setdefault(each.series.rank, []).extend(pieces_of(each))
-        ranks = {each for each, pieces in by_rank.items() if pieces}
+        found = known.get(key, [])
+        ranks = {each.series.rank for each in found}
         if rank in ranks or (rank is None and ranks):
             chosen = min(ranks) if rank is None else rank
-            yield key, chosen, by_rank[chosen]
+            yield key, chosen, pieces_of([each for each in found if each.series.rank == chosen])

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
-from otel_trackio import chunk, database, journal, layout, lease, pointlog, rollup
+from otel_trackio import chunk, database, layout, lease, pointlog, rollup
 from otel_trackio.decoded import Decoded
 from otel_trackio.errors import StoreError
 from otel_trackio.fold import end_to_end, joined
-from otel_trackio.frames import HEADER_BYTES, Layout, Scan, step_or_none
+from otel_trackio.frames import Layout, Scan, step_or_none
 from otel_trackio.intake import Intake
 from otel_trackio.model import (
     NO_STEP,
@@ -30,10 +30,7 @@ from otel_trackio.model import (
 )
 from otel_trackio.rollup import Buckets
 from otel_trackio.runfile import SERIES_COLUMNS
-
-FIRST_WINDOW: Final = 1 << 16
-"""Bytes of a journal that are read first; most drains leave less."""
-
+from otel_trackio.tail import Tail, scan_journal
 
 MAX_TRIES: Final = 20
 """How often a reader begins again because the writer stored something meanwhile."""
@@ -55,7 +52,7 @@ def _naming_the_file(
     """Damage can show itself anywhere: whatever fails, the error says which file it is."""
 
     @wraps(method)
-    def reading(self: RunFileReader, *args: P.args, **kwargs: P.kwargs) -> T:
+    def reading(self: RunFileReader, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return method(self, *args, **kwargs)
         except (sqlite3.Error, ArithmeticError, LookupError, TypeError, ValueError) as error:
@@ -70,7 +67,10 @@ def _naming_the_file(
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A chunk of a series, its points not read yet. Steps are None where it has none."""
+    """A chunk of a series, its points not read yet. Steps are None where it has none.
+
+    `base` is a counter's total before the chunk; None for all that is no counter.
+    """
 
     series: int
     id: int
@@ -80,6 +80,7 @@ class Chunk:
     max_step: int | None
     min_time: int
     max_time: int
+    base: float | int | None
 
 
 class RunFileReader:
@@ -94,6 +95,7 @@ class RunFileReader:
         self.path = path
         self._db = database.open_reading(path)
         self._kept_before = _Kept(0)
+        self._decoded = Decoded()  # Chunks and axes never change, and their ids are never reused.
         self._walked: Scan | None = None
         self._file_id = _file_id(path)
 
@@ -154,13 +156,15 @@ class RunFileReader:
         return stored + self._tail.events(writer, self.meta()["lamport"])
 
     @_naming_the_file
-    def records(self) -> list[Record]:
-        rows = self._db.execute("SELECT kind, key, step, time_ns, data FROM record ORDER BY seq")
+    def records(self, kind: str) -> list[Record]:
+        query = (
+            "SELECT key, coalesce(step, ?), time_ns, data FROM record WHERE kind = ? ORDER BY seq"
+        )
         stored = [
-            Record(kind, key, NO_STEP if step is None else step, time, json.loads(data))
-            for kind, key, step, time, data in rows
+            Record(kind, key, step, time, json.loads(data))
+            for key, step, time, data in self._db.execute(query, (NO_STEP, kind))
         ]
-        return stored + self._tail.records
+        return stored + [each for each in self._tail.records if each.kind == kind]
 
     @_naming_the_file
     def series(self) -> dict[int, Series]:
@@ -196,10 +200,14 @@ class RunFileReader:
     def chunks(self, series: int) -> list[Chunk]:
         """The chunks of a series, in the order they were recorded."""
         query = (
-            "SELECT id, count, axis, min_step, max_step, min_time_ns, max_time_ns"
+            "SELECT id, count, axis, min_step, max_step, min_time_ns, max_time_ns, base"
             " FROM chunk WHERE series = ? ORDER BY first_seq"
         )
-        return [Chunk(series, *row) for row in self._db.execute(query, (series,))]
+        found = (Chunk(series, *row) for row in self._db.execute(query, (series,)))
+        return [
+            each if each.base is None else replace(each, base=pointlog.number(each.base))
+            for each in found
+        ]
 
     @_naming_the_file
     def chunk(self, found: Chunk) -> Columns:
@@ -218,7 +226,7 @@ class RunFileReader:
             form, vals = self._db.execute(query, (found.id,)).fetchone()
             return chunk.decode_values(form, vals, found.count)
 
-        return Points(*self._axis(found), self._kept.decoded.get(("chunk", found.id), value, len))
+        return Points(*self._axis(found), self._decoded.get(("chunk", found.id), value, len))
 
     @_naming_the_file
     def unfolded(self, series: int) -> Columns | None:
@@ -241,7 +249,7 @@ class RunFileReader:
             row = self._db.execute(query, (found.id, axis, min(width, 1), width)).fetchone()
             return rollup.decode(row[0]) if row else None
 
-        return self._kept.decoded.get(("rollup", found.id, axis, width), buckets, rollup.numbers)
+        return self._decoded.get(("rollup", found.id, axis, width), buckets, rollup.numbers)
 
     def _axis(self, found: Chunk) -> tuple[Ints, Ints]:
         """The steps and times of a chunk; keys that were logged together share them."""
@@ -252,7 +260,7 @@ class RunFileReader:
             return chunk.decode_ints(steps, found.count), chunk.decode_ints(times, found.count)
 
         size = 2 * found.count
-        return self._kept.decoded.get(("axis", found.axis), axis, lambda _: size)
+        return self._decoded.get(("axis", found.axis), axis, lambda _: size)
 
     @_naming_the_file
     def count(self) -> int:
@@ -315,11 +323,11 @@ class RunFileReader:
         return {key: Series(*row) for key, *row in rows}
 
     @cached_property
-    def _tail(self) -> _Tail:
+    def _tail(self) -> Tail:
         meta = self.meta()
         definitions = self._db.execute("SELECT definition FROM layout")
         layouts = (Layout.defined(definition) for (definition,) in definitions)
-        tail = _Tail(
+        tail = Tail(
             {series: key for key, series in self._stored.items()},
             meta["next_seq"],
             {each.id: each for each in layouts},
@@ -341,97 +349,14 @@ def _file_id(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def scan_journal(run_file: Path, meta: Mapping[str, Any]) -> Scan | None:
-    """The frames that a journal holds and its run file does not, walked to their end.
-
-    None without a journal. `meta` is the run file's.
-    """
-    window = FIRST_WINDOW
-    while True:
-        try:
-            found = journal.read(
-                layout.journal_file(run_file),
-                meta.get("journal_size", 0),
-                meta["journal_position"],
-                window,
-            )
-        except OSError:
-            return None
-        scan = Scan(found.data, meta["journal_number"], verify=True)
-        for _ in scan:
-            pass
-        if found.whole or (not scan.torn and scan.offset + HEADER_BYTES <= len(found.data)):
-            scan.torn = scan.torn or found.cut
-            return scan
-        window *= 4
-
-
 @dataclass(slots=True)
 class _Kept:
-    """What a reader need not read again until a fold moves points, and gives old ids to new rows.
+    """The log as a reader saw it last, good until a fold takes points away.
 
     `folded` is how many points lie in chunks: every fold raises it. `log` holds the points of the
     log up to `last_seq`.
     """
 
     folded: int
-    decoded: Decoded = field(default_factory=Decoded)
     log: dict[int, Columns] = field(default_factory=dict)
     last_seq: int = 0
-
-
-class _Tail:
-    """Keeps in memory what the journal holds and the run file does not yet; see intake.Target."""
-
-    def __init__(self, known: dict[Series, int], next_seq: int, layouts: dict[int, Layout]) -> None:
-        self._known = known
-        self._new: dict[Series, int] = {}
-        self._next_seq = next_seq
-        self._layouts = layouts
-        self._events: list[tuple[int, Event]] = []
-        self.torn = False
-        self.columns: dict[int, Columns] = {}
-        self.records: list[Record] = []
-        self.histograms: list[tuple[int, Histogram]] = []
-
-    def layouts(self) -> dict[int, Layout]:
-        return self._layouts
-
-    def known_series(self) -> list[Series]:
-        return list(self._known)
-
-    def add_layout(self, layout: Layout) -> None:
-        pass
-
-    def take_numbers(self, amount: int) -> int:
-        first = self._next_seq
-        self._next_seq += amount
-        return first
-
-    def series_id(self, series: Series) -> int:
-        known = self._known.get(series)
-        return self._new.setdefault(series, -1 - len(self._new)) if known is None else known
-
-    def append(self, columns: Sequence[Columns]) -> None:
-        self.columns = {each.series: each for each in columns}
-
-    def add_event(self, seq: int, event: Event) -> None:
-        self._events.append((seq, event))
-
-    def add_record(self, seq: int, record: Record) -> None:
-        self.records.append(record)
-
-    def add_histogram(self, seq: int, series: int, histogram: Histogram) -> None:
-        self.histograms.append((series, histogram))
-
-    def new_series(self) -> dict[int, Series]:
-        return {key: series for series, key in self._new.items()}
-
-    def events(self, writer: str, lamport: int) -> list[Event]:
-        events = []
-        for seq, each in self._events:
-            if each.lamport == 0:
-                lamport += 1
-            number = lamport if each.lamport == 0 else max(each.lamport, 0)
-            events.append(Event(each.kind, each.time, each.data, number, writer, seq))
-        return events

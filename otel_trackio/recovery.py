@@ -14,8 +14,8 @@ from otel_trackio.identity import this_host
 from otel_trackio.intake import Intake
 from otel_trackio.lease import Lease
 from otel_trackio.model import Event
-from otel_trackio.reader import scan_journal
 from otel_trackio.runfile import RunFile
+from otel_trackio.tail import scan_journal
 
 FOREIGN_SECONDS: Final = 3600
 """How long a writer of another machine must have been silent before it is taken for dead."""

@@ -202,9 +202,8 @@ class Run:
         """Records a fact about the run; see FORMAT.md for the kinds."""
         recorder = self._recorder or self._revived()
         if recorder is not None:
-            content = {"entry": frames.EVENT, "kind": kind, "data": plain_dict(data)}
-            content["lamport"] = lamport
-            recorder.put_entry(content, NO_STEP)
+            event = {"kind": kind, "data": plain_dict(data), "lamport": lamport}
+            recorder.put_entry({"entry": frames.EVENT, **event}, NO_STEP)
 
     def submit(self, batch: Batch) -> bool:
         """Takes what instruments measured."""

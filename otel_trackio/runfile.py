@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import astuple
 from itertools import repeat
 from pathlib import Path
@@ -39,14 +40,16 @@ class RunFile:
         self._fold_at = fold_at
         self._series: dict[Series, int] = {}
         self._meta: dict[str, Any] = {}
-        self.unfolded = 0
+        self._unfolded: Counter[int] = Counter()
         self._load()
 
     @classmethod
-    def create(cls, path: Path, meta: Mapping[str, Any], fold_at: int = FOLD_AT) -> RunFile:
+    def create(
+        cls, path: Path, meta: Mapping[str, Any], fold_at: int = FOLD_AT, page_size: int = 4096
+    ) -> RunFile:
         """A new run file at `path`. Raises StoreError where it cannot be made."""
         try:
-            with _appearing(path) as connection:
+            with _appearing(path, page_size) as connection:
                 connection.executescript(
                     f"BEGIN IMMEDIATE; {schema.TABLES}"
                     f"PRAGMA application_id = {schema.APPLICATION_ID};"
@@ -81,7 +84,8 @@ class RunFile:
         self._meta = dict(self.connection.execute("SELECT key, value FROM meta"))
         rows = self.connection.execute(f"SELECT id, {SERIES_COLUMNS} FROM series")
         self._series = {Series(*row): series_id for series_id, *row in rows}
-        (self.unfolded,) = self.connection.execute("SELECT count(*) FROM point").fetchone()
+        rows = self.connection.execute("SELECT series, count(*) FROM point GROUP BY series")
+        self._unfolded = Counter(dict(rows))
 
     @contextmanager
     def transaction(self, durable: bool = False) -> Iterator[None]:
@@ -131,19 +135,25 @@ class RunFile:
         return known
 
     def append(self, columns: Sequence[Columns]) -> None:
-        """Stores numbered points; folds when more than `fold_at` would lie unfolded."""
-        amount = sum(len(each) for each in columns)
-        if self.unfolded + amount > self._fold_at:
-            room = UNFOLDED_SHARE * self._fold_at
-            self.unfolded = fold.fold(self.connection, columns, fold.LEAST_POINTS, room)
-        elif amount:
+        """Stores numbered points; folds when more than `fold_at` wait and have enough beside them.
+
+        Points of series that have too few wait longer: until they would fill the room for them.
+        """
+        for each in columns:
+            self._unfolded[each.series] += len(each)
+        ready = sum(count for count in self._unfolded.values() if count >= fold.LEAST_POINTS)
+        room = UNFOLDED_SHARE * self._fold_at
+        if ready > self._fold_at or self._unfolded.total() > room:
+            left = fold.fold(self.connection, columns, fold.LEAST_POINTS, room)
+            self._unfolded = Counter(left)
+        else:
             pointlog.insert(self.connection, columns)
-            self.unfolded += amount
 
     def fold_all(self) -> None:
         """Folds all that gains by it, and returns the pages this frees to the file system."""
         with self.transaction():
-            self.unfolded = fold.fold(self.connection, (), fold.WORTHWHILE_POINTS, self._fold_at)
+            left = fold.fold(self.connection, (), fold.WORTHWHILE_POINTS, self._fold_at)
+            self._unfolded = Counter(left)
         # `execute` would step it once, which frees a single page.
         self.connection.executescript("PRAGMA incremental_vacuum")
 
@@ -203,18 +213,23 @@ class RunFile:
         return RunFile(path, database.open_writing(path), self._fold_at)
 
     def close(self) -> None:
+        """Lets the file go; as one file without a WAL beside it, where no reader is in the way."""
+        with suppress(sqlite3.OperationalError):
+            self.connection.execute("PRAGMA busy_timeout = 0")
+            self.connection.execute("PRAGMA journal_mode = DELETE")
         self.connection.close()
 
 
 @contextmanager
-def _appearing(path: Path) -> Iterator[sqlite3.Connection]:
+def _appearing(path: Path, page_size: int = 4096) -> Iterator[sqlite3.Connection]:
     """A new database, which has its name only when the block has ended well: nobody sees less."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     unfinished = path.with_suffix(".new")
     try:
         with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
             connection.executescript(
-                "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = MEMORY"
+                f"PRAGMA page_size = {page_size}; PRAGMA auto_vacuum = INCREMENTAL;"
+                "PRAGMA journal_mode = MEMORY"
             )
             yield connection
         remove(path)  # A WAL that outlived its database would spoil this one.

@@ -33,22 +33,24 @@ CREATE TABLE record (
     seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, step INTEGER,
     time_ns INTEGER NOT NULL, data TEXT NOT NULL
 );
+CREATE INDEX histogram_series ON histogram (series, seq);
+CREATE INDEX record_kind ON record (kind, seq);
 CREATE TABLE axis (
-    id INTEGER PRIMARY KEY, steps BLOB NOT NULL, times BLOB NOT NULL
+    id INTEGER PRIMARY KEY AUTOINCREMENT, steps BLOB NOT NULL, times BLOB NOT NULL
 );
 CREATE TABLE chunk (
-    id INTEGER PRIMARY KEY, series INTEGER NOT NULL, first_seq INTEGER NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, series INTEGER NOT NULL, first_seq INTEGER NOT NULL,
     last_seq INTEGER NOT NULL, count INTEGER NOT NULL, axis INTEGER NOT NULL,
     min_step INTEGER, max_step INTEGER, min_time_ns INTEGER NOT NULL, max_time_ns INTEGER NOT NULL,
-    base, seqs BLOB NOT NULL, form TEXT NOT NULL, vals BLOB NOT NULL
+    base, form TEXT NOT NULL, vals BLOB NOT NULL, seqs BLOB NOT NULL
 );
 CREATE INDEX chunk_series ON chunk (series, first_seq);
 CREATE INDEX chunk_axis ON chunk (axis);
 CREATE INDEX chunk_seq ON chunk (last_seq);
 CREATE TABLE rollup (
-    chunk INTEGER NOT NULL, axis TEXT NOT NULL, width INTEGER NOT NULL, data BLOB NOT NULL,
-    PRIMARY KEY (chunk, axis, width)
-) WITHOUT ROWID;
+    chunk INTEGER NOT NULL, axis TEXT NOT NULL, width INTEGER NOT NULL, data BLOB NOT NULL
+);
+CREATE UNIQUE INDEX rollup_place ON rollup (chunk, axis, width);
 
 CREATE TABLE layout (id INTEGER PRIMARY KEY, definition TEXT NOT NULL);
 CREATE TABLE cursor (

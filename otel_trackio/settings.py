@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 from platformdirs import user_data_path
 
 from otel_trackio.errors import ConfigError
+from otel_trackio.text import storable
 
 Parse = Callable[[Any], object]
 
@@ -42,11 +43,15 @@ def _folder(value: object) -> Path:
     return Path(os.path.expanduser(value)).absolute() if value else user_data_path("otel-trackio")
 
 
+def _text(value: object) -> str:
+    return storable(str(value))
+
+
 def _tags(value: object) -> tuple[str, ...]:
     if not isinstance(value, Iterable):
         raise ValueError("labels between commas, or a list of them")
-    tags = value.split(",") if isinstance(value, str) else map(str, value)
-    return tuple(tag.strip() for tag in tags if tag.strip())
+    tags = value.split(",") if isinstance(value, str) else value
+    return tuple(tag for each in tags if (tag := _text(each).strip()))
 
 
 def _one_of(options: Mapping[str, object]) -> Parse:
@@ -106,21 +111,21 @@ SETTINGS: Final = (
         "project",
         ("OTEL_TRACKIO_PROJECT", "TRACKIO_PROJECT", "OTEL_SERVICE_NAME"),
         default="default",
-        parse=str,
+        parse=_text,
         doc="what the run belongs to",
     ),
     Setting(
         "name",
         ("OTEL_TRACKIO_NAME",),
         default="",
-        parse=str,
+        parse=_text,
         doc="what people call the run; else two words and a code",
     ),
     Setting(
         "group",
         ("OTEL_TRACKIO_GROUP",),
         default="",
-        parse=str,
+        parse=_text,
         doc="which runs are repetitions of one experiment",
     ),
     Setting(
@@ -134,7 +139,7 @@ SETTINGS: Final = (
         "run_id",
         ("OTEL_TRACKIO_RUN_ID",),
         default="",
-        parse=str,
+        parse=_text,
         doc="what identifies the run, on all ranks; else the launcher's id, else a new one",
     ),
     Setting(

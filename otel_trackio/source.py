@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
+from otel_trackio.fold import interleaved, totals
 from otel_trackio.history import Part
 from otel_trackio.metric import key_of
-from otel_trackio.model import Series
+from otel_trackio.model import Columns, Points, Series
 from otel_trackio.reader import RunFileReader
 
 
@@ -37,6 +39,37 @@ class Found:
         if points is None:
             return None
         return Part(self.source.meta["attempt"], self.series.rank, points, self.series.increments)
+
+    def shown(self) -> Columns | None:
+        """Its points with their numbers, increments as the writer's own running total."""
+        columns = self.source.reader.columns(self.id)
+        return totalled(columns, 0) if columns and self.series.increments else columns
+
+
+def totalled(columns: Columns, base: float | int) -> Columns:
+    """Increments as running totals, from `base` on."""
+    points = columns.points
+    shown = Points(points.step, points.time, totals(base, points.value))
+    return Columns(columns.series, columns.seq, shown)
+
+
+def parts_of(found: Sequence[Found]) -> list[Part]:
+    """The parts of a metric, one a writer and rank, in the order (attempt, writer).
+
+    A key that `log()` and an instrument share is several series of one writer: its points are
+    taken in the order of their numbers.
+    """
+    parts: list[Part | None] = []
+    for (_, rank), group in groupby(found, lambda each: (id(each.source), each.series.rank)):
+        first, *more = group
+        if not more:
+            parts.append(first.part())
+            continue
+        columns = [each for one in (first, *more) if (each := one.shown()) is not None]
+        if columns:
+            points = interleaved(columns).points
+            parts.append(Part(first.source.meta["attempt"], rank, points, False))
+    return [part for part in parts if part is not None]
 
 
 def series_by_key(sources: Sequence[Source]) -> dict[str, list[Found]]:

@@ -25,9 +25,10 @@ from otel_trackio.history import History, Part, history
 from otel_trackio.identity import this_host
 from otel_trackio.metric import Metric
 from otel_trackio.model import Histogram, Record
-from otel_trackio.piece import Piece, bucketed, counting, pieces_of
+from otel_trackio.piece import Piece, bucketed, latest, pieces_of
 from otel_trackio.reader import RunFileReader
-from otel_trackio.source import Found, Source, series_by_key
+from otel_trackio.source import Found, Source, parts_of, series_by_key
+from otel_trackio.text import storable
 
 FORK: Final = "fork"
 """The part of a forked child, whose end says nothing about the run's."""
@@ -100,8 +101,7 @@ class StoredRun:
     def records(self, kind: str) -> list[Record]:
         """Alerts, tables or annotations, in the order recorded."""
         with self.sources() as sources:
-            found = [record for each in sources for record in each.reader.records()]
-        return [record for record in found if record.kind == kind]
+            return [record for each in sources for record in each.reader.records(kind)]
 
     def frame(self, keys: Sequence[str] | None = None, rank: int | None = None) -> Frame:
         """Several metrics side by side, on the union of their steps; all of them if None."""
@@ -113,17 +113,17 @@ class StoredRun:
 
     def rename(self, name: str) -> None:
         """Gives the run another name."""
-        self._edit("run", {"name": name})
+        self._edit("run", {"name": storable(name)})
 
     def move(self, project: str) -> None:
         """Puts the run into another project."""
-        self._edit("run", {"project": project})
+        self._edit("run", {"project": storable(project)})
 
     def tag(self, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
         """Adds tags, and takes tags away."""
         gone = set(remove)
         kept = [each for each in self.facts().tags if each not in gone]
-        self._edit("run", {"tags": list(dict.fromkeys([*kept, *add]))})
+        self._edit("run", {"tags": list(dict.fromkeys([*kept, *map(storable, add)]))})
 
     def delete(self, force: bool = False) -> None:
         """Deletes the run's data, for good.
@@ -191,7 +191,10 @@ class StoredRun:
         return StoreError(f"no run files in {self.path}", "it was removed meanwhile")
 
     def close(self) -> None:
+        """Lets the files go; a later call opens them again. Inside `sources()` it does nothing."""
         with self._lock:
+            if self._seen is not None:
+                return
             for reader in self._readers.values():
                 reader.close()
             self._readers.clear()
@@ -274,10 +277,12 @@ def _is_step(step: int | None) -> TypeGuard[int]:
 
 def _parts(key: str, sources: Sequence[Source]) -> list[Part]:
     known = series_by_key(sources)
-    parts = [part for each in known.get(key, ()) if (part := each.part()) is not None]
-    if not parts:
-        raise _unknown(key, sorted(known))
-    return parts
+    parts = parts_of(known.get(key, ()))
+    if parts:
+        return parts
+    if key in known and known[key][0].series.kind == "histogram":
+        raise UnknownMetric(f"{key!r} is a histogram", "histograms(key) has its aggregates")
+    raise _unknown(key, sorted(known))
 
 
 def _unknown(key: str, known: Sequence[str]) -> UnknownMetric:
@@ -292,7 +297,7 @@ def _metric(key: str, found: Sequence[Found]) -> Metric:
     about = (key, series.kind, series.unit, series.description, series.scope, ranks)
     if series.kind == "histogram":
         return Metric(*about, sum(each.source.reader.histogram_count(each.id) for each in found))
-    pieces = [piece for each in found if each.series.rank == ranks[0] for piece in pieces_of(each)]
+    pieces = pieces_of([each for each in found if each.series.rank == ranks[0]])
     return Metric(*about, **_summed_up(pieces)) if pieces else Metric(*about, 0)
 
 
@@ -300,7 +305,7 @@ def _summed_up(pieces: Sequence[Piece]) -> dict[str, Any]:
     """What `Metric` says of the points of one rank, from rollups where they serve."""
     all_of = bucketed(pieces, TIME_AXIS, 0)
     nonfinite = int(all_of.nan[0] + all_of.pos_inf[0] + all_of.neg_inf[0])
-    points = counting(pieces) if pieces[-1].increments else pieces[-1].points()
+    points = latest(pieces)
     summary = {
         "count": sum(map(len, pieces)),
         "nonfinite": nonfinite,

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from otel_trackio import settings
-from otel_trackio.cli import application
+from otel_trackio.cli import main
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -49,7 +49,7 @@ def test_commands_of_the_readme_exist() -> None:
     """Every `otel-trackio` command that a document names is one, with those options."""
     documents = "\n".join(path.read_text() for path in ROOT.glob("*.md"))
     for command, rest in re.findall(r"otel-trackio ([a-z]+)([^\n`#;]*)", documents):
-        known = application.commands.get(command)
+        known = main.commands.get(command)
         assert isinstance(known, click.Command), command
         options = {name for each in known.params for name in each.opts}
         assert set(re.findall(r"--[a-z-]+", rest)) <= options, rest

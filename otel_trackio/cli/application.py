@@ -1,0 +1,162 @@
+"""The program as a whole: its commands, its help, and how it says that something went wrong."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from io import TextIOWrapper
+from typing import Any, Final, NoReturn
+
+import click
+
+from otel_trackio.cli import extension
+from otel_trackio.cli.quantity import visible
+from otel_trackio.diagnostics import logger
+from otel_trackio.errors import ConfigError, OtelTrackioError
+
+PROGRAM: Final = "otel-trackio"
+
+WRONG, USAGE, INTERRUPTED = 1, 2, 130
+
+LATER: Final = ("replay", "run", "sync")
+"""Commands that the documentation names and this version may not have."""
+
+
+class Application(click.Group):
+    """Commands in sections; those of other packages are found, and loaded, by their names."""
+
+    def __init__(self, sections: dict[str, Sequence[click.Command]], **settings: Any) -> None:
+        super().__init__(**settings)
+        self._sections = sections
+        for commands in sections.values():
+            for command in commands:
+                self.add_command(command)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*self.commands, *extension.extensions()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self.commands:
+            return self.commands[cmd_name]
+        known = cmd_name in extension.extensions()
+        return extension.placeholder(cmd_name) if known else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, *rest = args
+        if name in self.commands or name.startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        if name in extension.extensions():
+            return name, extension.load(name), rest
+        raise self._unknown(name, ctx)
+
+    def _unknown(self, name: str, context: click.Context) -> Exception:
+        if name in LATER:
+            return OtelTrackioError(f"this version has no {name!r}", "pip install -U otel-trackio")
+        near = get_close_matches(name, self.list_commands(context), cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"see {PROGRAM} --help"
+        return click.UsageError(f"no command {name!r}; {hint}")
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = {
+            heading: [(each.name or "", each.get_short_help_str(200)) for each in commands]
+            for heading, commands in self._sections.items()
+        }
+        rows["Beyond"] = [
+            (name, extension.placeholder(name).get_short_help_str(200))
+            for name in extension.extensions()
+        ]
+        widest = max(len(name) for section in rows.values() for name, _ in section)
+        for heading, section in rows.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(widest), line) for name, line in section])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write(f"\n{self.epilog}\n")
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Runs the program and exits; every error is one line on standard error."""
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, False, **extra)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):  # A terminal may lack a character of a name.
+                stream.reconfigure(errors="backslashreplace")
+        with _warnings_shown():
+            try:
+                # However it was called, `python -m` included, it goes by one name.
+                status = super().main(args, PROGRAM, complete_var, False, **extra)
+            except (click.ClickException, OtelTrackioError, OSError) as error:
+                _refuse(error)
+            except click.Abort:
+                sys.exit(INTERRUPTED)
+        sys.exit(status if isinstance(status, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:  # Whoever read us has seen enough, as `head` does.
+            _abandon_output()
+            ctx.exit()
+        return result
+
+
+def _refuse(error: Exception) -> NoReturn:
+    if isinstance(error, click.ClickException):
+        message, status = _usage(error), error.exit_code
+    elif isinstance(error, OSError):
+        where = f": {error.filename}" if error.filename else ""
+        message, status = f"{(error.strerror or str(error)).lower()}{where}", WRONG
+    else:
+        message, status = str(error), USAGE if isinstance(error, ConfigError) else WRONG
+    click.echo(f"error: {visible(message)}", err=True)
+    sys.exit(status)
+
+
+def _usage(error: click.ClickException) -> str:
+    """Click's complaint in our form: lower case, on one line, with the remedy behind."""
+    if isinstance(error, click.NoSuchOption):
+        near = f"; did you mean {' or '.join(error.possibilities)}?" if error.possibilities else ""
+        return f"no such option {error.option_name}{near}"
+    message = error.format_message().removesuffix(".")
+    message = message[:1].lower() + message[1:]
+    context = getattr(error, "ctx", None)
+    if context is None or ";" in message:
+        return message
+    return f"{message}; see {context.command_path} --help"
+
+
+def _abandon_output() -> None:
+    # Else the interpreter would try again, and complain, when it flushes at its end.
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (held until the program ends)
+
+
+class _Warnings(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(f"warning: {visible(record.getMessage())}", err=True)
+
+
+@contextmanager
+def _warnings_shown() -> Iterator[None]:
+    """The library's warnings on standard error while the program runs."""
+    handler = _Warnings(logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

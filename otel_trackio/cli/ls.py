@@ -1,0 +1,124 @@
+"""`otel-trackio ls`: runs, one a line."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from itertools import islice
+from typing import Final
+
+import click
+from rich.console import RenderableType
+from rich.text import Text
+
+from otel_trackio.api import Api
+from otel_trackio.cli import table
+from otel_trackio.cli.document import print_document
+from otel_trackio.cli.invocation import Invocation, pass_invocation, shared_options
+from otel_trackio.cli.overview import Overview, overview
+from otel_trackio.cli.quantity import age, count, duration
+from otel_trackio.cli.table import Column, coloured, note
+from otel_trackio.diagnostics import logger
+from otel_trackio.errors import StoreError, UnknownRun
+from otel_trackio.storedrun import StoredRun
+
+LIMIT: Final = 50
+"""Runs that a terminal shows unless asked otherwise."""
+
+STATES: Final = ("running", "finished", "failed", "crashed")
+
+COLUMNS: Final = (
+    Column("STATE"),
+    Column("RUN", narrow="cut"),
+    Column("ID", style="dim"),
+    Column("ATTEMPT", "right", narrow="left out"),
+    Column("STEP", "right"),
+    Column("POINTS", "right", narrow="left out"),
+    Column("STARTED", style="dim"),
+    Column("TOOK", style="dim", narrow="left out"),
+    Column("TAGS", narrow="cut"),
+    Column("MISSING", style="yellow", narrow="cut"),
+)
+
+
+@click.command()
+@click.argument("project", required=False)
+@click.option("--state", type=click.Choice(STATES), help="Only runs in that state.")
+@click.option("--tag", metavar="TAG", help="Only runs with that tag.")
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help=f"Only the latest N. Unless given {LIMIT} in a terminal, and all elsewhere.",
+)
+@shared_options
+@pass_invocation
+def ls(
+    invocation: Invocation,
+    project: str | None,
+    state: str | None,
+    tag: str | None,
+    limit: int | None,
+) -> None:
+    """List runs, the newest last.
+
+    With PROJECT only the runs of that one. Ids are shown where several runs have one name.
+    """
+    most = limit or (LIMIT if sys.stdout.isatty() and not invocation.json else None)
+    runs = _runs(invocation.api, project)
+    found = (each for each in _overviews(reversed(runs), state, tag))
+    shown = list(islice(found, most))[::-1]
+    if invocation.json:
+        print_document([each.document() for each in shown])
+    elif shown:
+        table.show(_table(shown))
+    if not runs:
+        note(f"no runs in {invocation.api.dir}; otel-trackio demo records some")
+    elif not shown:
+        note("no runs are like that")
+    elif next(found, None) is not None and limit is None:
+        note(f"older runs are left out; --limit {len(runs)} shows all")
+
+
+def _runs(api: Api, project: str | None) -> list[StoredRun]:
+    runs = api.runs(project)
+    if project is None or runs:
+        return runs
+    near = get_close_matches(project, api.projects(), cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "otel-trackio ls shows what there is"
+    raise UnknownRun(f"no project {project!r}", hint)
+
+
+def _overviews(runs: Iterable[StoredRun], state: str | None, tag: str | None) -> Iterator[Overview]:
+    for run in runs:
+        try:
+            with run:
+                found = overview(run)
+        except StoreError as error:  # Removed, or damaged, since it was found.
+            logger.warning("%s", error)
+            continue
+        if state in (None, found.standing.state) and (tag is None or tag in found.facts.tags):
+            yield found
+
+
+def _table(shown: Sequence[Overview]) -> RenderableType:
+    titles = Counter(each.title for each in shown)
+    return table.table(COLUMNS, [_row(each, titles[each.title] > 1) for each in shown])
+
+
+def _row(each: Overview, ambiguous: bool) -> Sequence[str | Text]:
+    standing = each.standing
+    return (
+        coloured(standing.state),
+        each.title,
+        each.id if ambiguous else "",
+        str(each.attempt) if each.attempt > 1 else "",
+        "" if standing.last_step is None else count(standing.last_step),
+        count(standing.points),
+        age(standing.started) if standing.started else "",
+        duration(each.length) if standing.started else "",
+        ", ".join(each.facts.tags),
+        "; ".join(each.complaints()),
+    )
