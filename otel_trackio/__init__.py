@@ -21,6 +21,7 @@ from otel_trackio.errors import (
 from otel_trackio.exporter import OtelTrackioExporter
 from otel_trackio.reservoir import lossless
 from otel_trackio.run import Run
+from otel_trackio.savedmap import SavedMap as _SavedMap
 from otel_trackio.session import (
     alert,
     configure,
@@ -30,9 +31,10 @@ from otel_trackio.session import (
     log,
     log_system,
 )
+from otel_trackio.session import current_config as _current_config
 from otel_trackio.steps import set_step, step
 from otel_trackio.values import Histogram
-from otel_trackio.version import __version__
+from otel_trackio.version import __version__ as __version__
 
 __all__ = [
     "Api",
@@ -58,3 +60,12 @@ __all__ = [
     "set_step",
     "step",
 ]
+
+config: _SavedMap
+"""The active run's config. Raises ConfigError where no run is active."""
+
+
+def __getattr__(name: str) -> _SavedMap:
+    if name == "config":
+        return _current_config()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

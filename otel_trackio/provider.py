@@ -49,10 +49,9 @@ class IntervalReader(MetricReader):
         self._interval = interval
         self._pressure = pressure
         self._stopped = False
-        self.start()
 
     def start(self) -> None:
-        """Starts to collect in this process: at first, or again in a forked child."""
+        """Starts to collect in this process: once a provider has it, or in a forked child."""
         self._process = os.getpid()
         self._turn = threading.RLock()
         threading.Thread(target=self._run, name="otel-trackio-read", daemon=True).start()
@@ -137,6 +136,7 @@ def attach(
             shutdown_on_exit=False,
             views=[*reservoir.views(pressure, histogram_measurements), *views],
         )
+        _reader.start()
         metrics.set_meter_provider(_provider)
         _attachment = "own provider, other readers" if readers else "own provider"
         return _attachment
@@ -148,6 +148,7 @@ def _join(existing: MeterProvider, interval: float, pressure: threading.Event) -
         return "application's exporter"
     _reader = IntervalReader(interval, pressure)
     existing.add_metric_reader(_reader)
+    _reader.start()
     return "application's provider"
 
 

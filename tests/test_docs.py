@@ -48,7 +48,9 @@ def test_settings_table_is_the_one_in_the_code() -> None:
 def test_commands_of_the_readme_exist() -> None:
     """Every `otel-trackio` command that a document names is one, with those options."""
     documents = "\n".join(path.read_text() for path in ROOT.glob("*.md"))
-    for command, rest in re.findall(r"otel-trackio ([a-z]+)([^\n`#;]*)", documents):
+    written = re.findall(r"(?:^\$ |`)otel-trackio ([a-z]+)([^\n`#;]*)", documents, re.MULTILINE)
+    assert written
+    for command, rest in written:
         known = main.commands.get(command)
         assert isinstance(known, click.Command), command
         options = {name for each in known.params for name in each.opts}

@@ -218,3 +218,13 @@ def test_import_touches_nothing(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("1\n", "")
     assert not (tmp_path / "none").exists()
+
+
+def test_module_config_is_that_of_the_active_run() -> None:
+    """`otel_trackio.config` reads and changes the active run's config."""
+    with pytest.raises(ConfigError, match="no run is active"):
+        _ = otel_trackio.config
+    with otel_trackio.init("p", config={"lr": 1}) as run:
+        otel_trackio.config["seed"] = 3
+        assert otel_trackio.config.lr == 1
+    assert Api().run(run.id).facts().config == {"lr": 1, "seed": 3}
