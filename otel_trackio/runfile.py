@@ -17,7 +17,7 @@ from otel_trackio.errors import StoreError
 from otel_trackio.frames import Layout, step_or_none
 from otel_trackio.model import Columns, Event, Histogram, Record, Series
 
-FOLD_AT: Final = 65536
+FOLD_AT: Final = 16384
 """Unfolded points that trigger a fold."""
 
 UNFOLDED_SHARE: Final = 4
@@ -69,6 +69,7 @@ class RunFile:
     @classmethod
     def open(cls, path: Path) -> RunFile:
         """An existing run file, to complete it. Raises StoreError or NewerFormat."""
+        database.open_reading(path).close()  # A file that we do not know is not even touched.
         try:
             connection = database.open_writing(path)
             try:
@@ -135,9 +136,9 @@ class RunFile:
         return known
 
     def append(self, columns: Sequence[Columns]) -> None:
-        """Stores numbered points; folds when more than `fold_at` wait and have enough beside them.
+        """Stores numbered points; folds once more than `fold_at` wait in series that have enough.
 
-        Points of series that have too few wait longer: until they would fill the room for them.
+        The others, rarely logged or many, wait until they would not fit into the room for them.
         """
         for each in columns:
             self._unfolded[each.series] += len(each)

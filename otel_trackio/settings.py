@@ -201,7 +201,7 @@ SETTINGS: Final = (
     Setting(
         "fold_points",
         ("OTEL_TRACKIO_FOLD_POINTS",),
-        default="65536",
+        default="16384",
         parse=_COUNT,
         doc="stored points that are compressed together",
     ),
