@@ -11,13 +11,14 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import otel_trackio
-from otel_trackio import Api, NewerFormat, StoreError, facts, frames, schema
+from otel_trackio import Api, NewerFormat, StoreError, doctor, facts, frames, schema
 from tests.golden import make, stranger, stranger_run
 from tests.golden.content import content, exact
 
@@ -70,15 +71,18 @@ def test_a_stranger_reads_a_live_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """What is recorded today is read from FORMAT.md alone, while it is being recorded."""
     monkeypatch.setenv("OTEL_TRACKIO_INTERVAL", "3600")  # All that follows a flush is tail.
     with otel_trackio.init("p", dir=tmp_path, id="../live", config={"lr": 0.5}) as run:
-        counter = otel_trackio.get_meter("example").create_counter("rows", "{row}")
+        meter = otel_trackio.get_meter("example")
+        counter, both = meter.create_counter("rows", "{row}"), meter.create_gauge("both")
         for step in range(60):
             values = {"loss": 1 / 2**step, "n": {"even": step % 2 == 0, "big": 2**64}}
             run.log(values, step=step // 2 - 9)
             with otel_trackio.step(step):
                 counter.add(step, {"from": "disk"})
+                both.set(-step)
+            run.log({"both": step})
             if step == 40:
                 assert run.flush()
-        run.log_system({"temperature": float("nan")})
+        run.log_system({"temperature": float("nan"), "-": float("-inf"), "lone \ud800": 2**64})
         run.log({"weights": otel_trackio.Histogram([1.0, 2.0, 4.0])})
         run.alert("hot", level="info")
         run.summary["best"] = 0.25
@@ -109,13 +113,14 @@ def test_rollups_are_what_their_points_make(folder: Path) -> None:
 
 
 def test_the_golden_directory_holds_what_the_format_has(folder: Path) -> None:
-    """Every form, storage class, layout and kind of row occurs, else reading it proves little."""
+    """Every form, storage class, kind of row and of frame occurs: else reading proves little."""
     db = sqlite3.connect(folder / f"{make.FIRST}.db")
     try:
         forms = {form for (form,) in db.execute("SELECT form FROM chunk")}
         classes = {kind for (kind,) in db.execute("SELECT typeof(value) FROM point")}
         (bases,) = db.execute("SELECT count(DISTINCT base) FROM chunk").fetchone()
         (shared,) = db.execute("SELECT count(*) - count(DISTINCT axis) FROM chunk").fetchone()
+        (mode,) = db.execute("PRAGMA journal_mode").fetchone()
         meta = dict(db.execute("SELECT key, value FROM meta"))
         empty = [name for name in tables() if not rows_of(db, name)]
     finally:
@@ -124,14 +129,26 @@ def test_the_golden_directory_holds_what_the_format_has(folder: Path) -> None:
     assert classes == {"integer", "real", "text", "null"}
     assert bases > 1
     assert shared > 0
+    assert mode == "wal"
+    assert [path.suffix for path in sorted(folder.glob(f"{make.SECOND}.*"))] == [".db"]
     assert empty == ["record", "cursor"]  # This writer's only record is in its tail.
     tail = stranger.read_tail(folder / f"{make.FIRST}.journal", meta)
     assert tail.torn
-    assert {1, 2, 16, 18} <= {frame.layout for frame in tail.frames}
-    length = sum(stranger.HEADER.size + len(frame.body) for frame in tail.frames)
-    assert (
-        meta["journal_position"] % make.RING + length > make.RING
-    )  # It goes on at the ring's start.
+    assert {frame.layout for frame in tail.frames} == {1, 2, 15, 16, 18}
+    entries = [json.loads(frame.body) for frame in tail.frames if frame.layout == 2]
+    assert {each["entry"] for each in entries} == {"event", "record", "points", "something new"}
+    spelled = {value for each in entries for _, value in each.get("values", ())}
+    assert {"-Infinity", str(10**401)} <= spelled
+    end = meta["journal_position"] % make.RING
+    end += sum(stranger.HEADER.size + len(frame.body) for frame in tail.frames)
+    assert end > make.RING, "the tail does not go on at the start of its ring"
+    assert several_series(stranger_run.read_run(folder)) == {"seen"}
+
+
+def several_series(files: list[stranger.File]) -> set[str]:
+    """Metrics of which one file has more than one series."""
+    found = (stranger_run.parts_of(file).items() for file in files)
+    return {metric for each in found for (metric, _), series in each if len(series) > 1}
 
 
 def rows_of(db: sqlite3.Connection, table: str) -> int:
@@ -144,6 +161,53 @@ def test_the_golden_directory_can_be_made_again(tmp_path: Path, expected: Any) -
     made = by_the_stranger(stranger_run.folder_of(tmp_path / "made", make.RUN_ID), expected)
     # When points are folded, and which widths are kept, may change within a version.
     assert {**made, "rollups": None} == {**expected, "rollups": None}
+
+
+def test_recovery_stores_what_the_tail_showed(
+    golden: Path, folder: Path, expected: Any, tmp_path: Path
+) -> None:
+    """A dead writer's journal goes into its file under the same values; a torn one is kept."""
+    ring = (folder / f"{make.FIRST}.journal").read_bytes()
+    report = doctor.examine(golden, {"OTEL_TRACKIO_DIR": str(golden)})
+    assert [(each.path.stem, each.torn) for each in report.recovered] == [(make.FIRST, True)]
+    assert {path.suffix for path in folder.glob(f"{make.FIRST}.*")} == {".db", ".torn"}
+    assert (folder / f"{make.FIRST}.torn").read_bytes() == ring
+    found = by_the_stranger(folder, expected)
+    for part in ("curves", "histograms", "records", "facts", "metrics", "buckets"):
+        assert found[part] == expected[part]
+
+
+def test_an_unknown_part_counts_like_a_main_one(golden: Path, folder: Path) -> None:
+    """A later version may have more parts; what such a file says of the run's state holds."""
+    db = sqlite3.connect(folder / f"{make.OTHER}.db")
+    with db:
+        db.execute("UPDATE meta SET value = 'later' WHERE key = 'part'")
+        db.execute("""UPDATE event SET data = '{"state": "failed"}' WHERE kind = 'state'""")
+    db.close()
+    with Api(golden).run(make.RUN_ID) as run:
+        assert run.standing().state == "failed"
+    files = stranger_run.read_run(folder)
+    assert stranger_run.content(files, MUCH_LATER, {})["standing"]["state"] == "failed"
+
+
+def test_every_file_of_a_run_is_described(tmp_path: Path) -> None:
+    """The page lists what lies in the folder of a live run; in the end that is one file."""
+    described = set(re.findall(r"^ .*<writer>(\.\S+)", PAGE, re.MULTILINE))
+    with otel_trackio.init("p", dir=tmp_path, id="r") as run:
+        run.log({"loss": 1.0})
+        assert run.flush()
+        live = {path.suffix for path in (tmp_path / "runs" / "r").iterdir()}
+    assert {".db", ".db-wal", ".journal", ".lock"} <= live <= described
+    assert [path.suffix for path in (tmp_path / "runs" / "r").iterdir()] == [".db"]
+
+
+def test_bins_are_those_of_the_page() -> None:
+    """A bin of `Histogram` holds what is greater than its lower bound and at most its upper one."""
+    values = [0.5, 1.0, 1.0, 1.5, 2.0, 2.5, 4.5]
+    data = otel_trackio.Histogram(values, bins=4).data
+    edges = [-float("inf"), *data["bounds"], float("inf")]
+    counted = [sum(lower < value <= upper for value in values) for lower, upper in pairwise(edges)]
+    assert data["counts"] == counted
 
 
 def test_a_newer_format_is_refused_with_the_remedy(golden: Path, folder: Path) -> None:
@@ -223,7 +287,7 @@ def empty_file() -> sqlite3.Connection:
 def tables() -> list[str]:
     db = empty_file()
     names = db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid")
-    found = [str(name) for (name,) in names]
+    found = [str(name) for (name,) in names if not name.startswith("sqlite_")]
     db.close()
     return found
 

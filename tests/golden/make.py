@@ -1,18 +1,18 @@
 """Makes the golden directory of format version 1: `python -m tests.golden.make`.
 
 Ids, times and sizes are fixed, so that it comes out byte for byte the same with the same versions
-of SQLite and zlib; with others the bytes may differ and the content may not. To stay small the
-files have SQLite pages of 512 bytes, and the journal a ring of 4 KiB: neither is part of the
-format. Values are such that their sums are exact in any order.
+of SQLite and zlib; with others the bytes may differ and the content may not. To stay small all
+files have SQLite pages of 512 bytes, and the journal a ring of 4 KiB, neither of which is part of
+the format. Values are such that their sums are exact in any order.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
 import tempfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ RUN_ID = "Golden run"
 FIRST, SECOND, OTHER, EDIT = (f"01jxsc0000000000000000000{letter}" for letter in "abce")
 START = 1_750_000_000_000_000_000
 SECOND_NS = 1_000_000_000
-RING = 4096
+RING, PAGE = 4096, 512
 
 TRAIN = Layout(16, ("train/loss", "Train Epoch", "ok"), "dq?", LOG_SCOPE)
 SYSTEM = Layout(17, ("gpu/temp",), "d", SYSTEM_SCOPE)
@@ -50,6 +50,7 @@ SAMPLES = Series(
     scope="example.loader",
     scope_version="1.2",
 )
+SEEN = Series("seen", "counter", "delta", name="seen", scope="example.loader")
 POWER = Series("gpu.power", name="gpu.power", unit="W", scope="example.gpu")
 LATENCY = Series("latency", "histogram", "delta", name="latency", unit="s", scope="example.loader")
 SIZES = Series("sizes", "histogram", "cumulative", name="sizes", scope="example.loader")
@@ -68,8 +69,9 @@ class Process:
         self.now = START + (attempt - 1) * 50 * SECOND_NS
         meta = about(writer, "main", attempt, rank, self.now) | {"lamport": lamport}
         meta |= {"world_size": 2, "local_rank": rank, "python": "3.11.9"}
+        meta["library"] = "otel-trackio 0.1.0"
         meta["journal_size"] = RING
-        self.file = RunFile.create(self.path, meta)
+        self.file = RunFile.create(self.path, meta, page_size=PAGE)
         ring = layout.journal_file(self.path)
         self.journal = Journal(allocate(ring, RING), RING, 0.0, threading.Event())
         self.intake = Intake(self.file, rank)
@@ -96,15 +98,11 @@ class Process:
         found = [(key, number_to_json(value)) for key, value in values.items()]
         self.entry(step, entry="points", scope=LOG_SCOPE, values=found)
 
-    def count(self, steps: range) -> Batch:
-        """Four more samples in each of some steps."""
+    def count(self, steps: range, series: Series = SAMPLES) -> Batch:
+        """Four more in each of some steps."""
         time = self.now + np.arange(len(steps), dtype=np.int64)
         points = Points(np.array(steps), time, column_of([4] * len(steps)))
-        return Batch(points=((self.ranked(SAMPLES), points),))
-
-    def ranked(self, series: Series) -> Series:
-        assert series.rank == self.rank
-        return series
+        return Batch(points=((replace(series, rank=self.rank), points),))
 
     def drain(self, *batches: Batch, fold: bool = False) -> None:
         data, position = self.journal.undrained()
@@ -122,29 +120,20 @@ class Process:
     def finish(self) -> None:
         self.event("state", {"state": "finished", "exit_code": 0})
         self.drain(fold=True)
-        self.close()
-        layout.journal_file(self.path).unlink()
-
-    def close(self) -> None:
         self.journal.close()
+        layout.journal_file(self.path).unlink()
         self.file.close()
-        shrink(self.path)
+
+    def die(self) -> None:
+        self.journal.close()
+        self.file.connection.close()
+        layout.lock_file(self.path).touch()
 
 
 def about(writer: str, part: str, attempt: int, rank: int, now: int) -> dict[str, Any]:
     meta: dict[str, Any] = {"run_id": RUN_ID, "writer": writer, "part": part, "attempt": attempt}
     here = {"host": "golden", "boot_id": "00000000-0000-0000-0000-000000000000", "pid": 4711}
     return {**meta, "rank": rank, "created_ns": now, **here}
-
-
-def shrink(path: Path) -> None:
-    """Small pages; which size is not part of the format."""
-    db = sqlite3.connect(path, isolation_level=None)
-    db.execute("PRAGMA journal_mode = DELETE").fetchall()
-    db.execute("PRAGMA page_size = 512")
-    db.execute("VACUUM")
-    db.execute("PRAGMA journal_mode = WAL").fetchall()
-    db.close()
 
 
 def first_attempt(dir: Path) -> None:
@@ -167,8 +156,7 @@ def first_attempt(dir: Path) -> None:
     writer.numbers(80, tokens=-(2**65), exact=float("nan"))
     writer.drain(writer.count(range(80, 82)))
     leave_tail(writer)
-    writer.close()
-    layout.lock_file(writer.path).touch()
+    writer.die()
 
 
 def introduce(writer: Process) -> None:
@@ -179,16 +167,10 @@ def introduce(writer: Process) -> None:
 
 
 def aggregates(now: int) -> Batch:
-    latency: dict[str, Any] = {"count": 3, "sum": 0.75, "min": 0.125, "max": 0.5}
-    latency |= {"bounds": [0.125, 0.25], "counts": [1, 1, 1]}
-    sizes: dict[str, Any] = {
-        "count": 4,
-        "sum": 15.0,
-        "min": -1.0,
-        "max": 8.0,
-        "scale": 0,
-        "zero_count": 1,
-    }
+    latency: dict[str, Any] = {"count": 3, "sum": number_to_json(float("inf")), "min": 0.125}
+    latency |= {"max": number_to_json(float("inf")), "bounds": [0.125, 0.25], "counts": [1, 1, 1]}
+    sizes: dict[str, Any] = {"count": 4, "sum": 15.0, "min": -1.0, "max": 8.0}
+    sizes |= {"scale": 0, "zero_count": 1}
     sizes |= {"positive": {"offset": 2, "counts": [2]}, "negative": {"offset": -1, "counts": [1]}}
     watts = Points(np.full(3, NO_STEP), now + np.arange(3), column_of([300, 301, 299]))
     return Batch(
@@ -207,6 +189,8 @@ def leave_tail(writer: Process) -> None:
     writer.keep(DEFINITION, NO_STEP, LATE.definition())
     assert writer.journal.put(LATE, writer.now, 83, (float("nan"),))
     writer.numbers(84, tokens=10**401, exact=float("-inf"))
+    writer.keep(15, 84, b"of a layout that nobody knows")
+    writer.entry(84, entry="something new", key="k")
     alert = {"title": "loss went up", "text": "by a half", "level": "error"}
     writer.entry(84, entry="record", kind="alert", key=alert["title"], data=alert)
     whole = TRAIN.frame(writer.journal.number, writer.now, 85, (0.5, 8, True))
@@ -231,11 +215,13 @@ def second_attempt(dir: Path) -> None:
 
 
 def other_rank(dir: Path) -> None:
-    """Its run event says what rank 0 says, and gives way to all others."""
+    """Its run event says what rank 0 says, and gives way to all others; a key has two series."""
     writer = Process(dir, OTHER, attempt=2, rank=1, lamport=4)
     writer.event("run", NAMED, lamport=-1)
     for step in range(60, 64):
         writer.train(step)
+        writer.numbers(step, seen=-step)
+        writer.drain(writer.count(range(step, step + 1), SEEN))
     writer.finish()
 
 
@@ -243,12 +229,11 @@ def edit(dir: Path) -> None:
     """The run gets another name and a tag."""
     now = START + 200 * SECOND_NS
     meta = about(EDIT, "edit", 0, 0, now) | {"lamport": 8}
-    file = RunFile.create(layout.run_file(dir, RUN_ID, EDIT), meta)
+    file = RunFile.create(layout.run_file(dir, RUN_ID, EDIT), meta, page_size=PAGE)
     with file.transaction():
         for data in ({"name": "golden"}, {"tags": ["a", "b"]}):
             file.add_event(file.take_numbers(1), Event("run", now, data))
     file.close()
-    shrink(file.path)
 
 
 def make(dir: Path) -> None:

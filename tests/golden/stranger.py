@@ -42,6 +42,7 @@ class Series(NamedTuple):
     description: str
     attributes: str
     scope: str
+    scope_version: str
     rank: int
 
     @property
@@ -123,7 +124,9 @@ def from_sql(value: Number | str | None) -> Number:
 
 
 def from_json(value: Number | str) -> Number:
-    return float(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return float(value) if value in ("NaN", "Infinity", "-Infinity") else int(value)
 
 
 def or_none(step: int) -> int | None:
@@ -135,7 +138,7 @@ def or_none(step: int) -> int | None:
 
 @dataclass
 class Tail:
-    """The whole frames from a position on, and whether one more was begun."""
+    """The whole frames from a position on, and whether something was after them that is lost."""
 
     frames: list[Frame]
     torn: bool
@@ -146,6 +149,7 @@ def read_tail(path: Path, meta: dict[str, Any]) -> Tail:
     if not path.exists():
         return found
     ring, size, number = path.read_bytes(), meta["journal_size"], meta["journal_number"]
+    found.torn = len(ring) < size
     start = meta["journal_position"] % size
     stream, at = ring[start:] + (ring[:start] if len(ring) == size else b""), 0
     while at + HEADER.size <= len(stream):
@@ -170,6 +174,7 @@ class File:
     """What one writer recorded: everything in the run file, then the tail."""
 
     meta: dict[str, Any]
+    series: list[Series] = field(default_factory=list)
     points: dict[Series, list[Point]] = field(default_factory=dict)
     events: list[tuple[int, int, str, Any]] = field(default_factory=list)
     histograms: dict[Series, list[dict[str, Any]]] = field(default_factory=dict)
@@ -219,7 +224,9 @@ def read_file(path: Path) -> File:
         db.execute("BEGIN")
         file = File(dict(db.execute("SELECT key, value FROM meta")))
         names = f"id, {', '.join(Series._fields)}"
-        series = {key: Series(*row) for key, *row in db.execute(f"SELECT {names} FROM series")}
+        rows = db.execute(f"SELECT {names} FROM series ORDER BY id")
+        series = {key: Series(*row) for key, *row in rows}
+        file.series.extend(series.values())
         read_points(db, file, series)
         read_facts(db, file, series)
         layouts = {row[0]: json.loads(row[1]) for row in db.execute("SELECT * FROM layout")}
@@ -291,28 +298,34 @@ class Overlay:
                 self.layouts[definition["id"]] = definition
             elif frame.layout == 2:
                 self.add_entry(frame, json.loads(frame.body))
-            else:
+            elif frame.layout in self.layouts:
                 layout = self.layouts[frame.layout]
                 values = struct.unpack("<" + layout["codes"], frame.body)
                 self.add_values(frame, layout["scope"], zip(layout["keys"], values, strict=True))
         now = self.file.meta.get("heartbeat_ns", 0)
         for key, amount in self.not_finite.items():
             about = json.dumps({"otel_trackio.key": key})
-            scope, rank = "otel_trackio", self.file.meta["rank"]
-            series = ("training.nonfinite", "counter", "delta", "{point}", "", about, scope, rank)
-            self.add_point(Series(*series), None, now, amount)
+            series = self.plain("training.nonfinite", "otel_trackio", "counter")
+            series = series._replace(temporality="delta", unit="{point}", attributes=about)
+            self.add_point(series, None, now, amount)
 
     def add_values(self, frame: Frame, scope: str, values: Iterator[tuple[str, Any]]) -> None:
         for key, value in values:
             if not is_finite(value):
                 self.not_finite[key] += 1
             value = int(value) if isinstance(value, bool) else value
-            self.add_point(self.gauge(key, scope), frame.step, frame.time, value)
+            self.add_point(self.plain(key, scope), frame.step, frame.time, value)
 
-    def gauge(self, key: str, scope: str, kind: str = "gauge") -> Series:
-        return Series(key, kind, "", "", "", "{}", scope, self.file.meta["rank"])
+    def plain(self, key: str, scope: str, kind: str = "gauge") -> Series:
+        return Series(key, kind, "", "", "", "{}", scope, "", self.file.meta["rank"])
+
+    def known(self, series: Series) -> Series:
+        if series not in self.file.series:
+            self.file.series.append(series)
+        return series
 
     def add_point(self, series: Series, step: int | None, time: int, value: Number) -> None:
+        self.known(series)
         self.file.points.setdefault(series, []).append(Point(self.next_seq(), step, time, value))
 
     def next_seq(self) -> int:
@@ -320,12 +333,15 @@ class Overlay:
         return int(self.seq - 1)
 
     def add_entry(self, frame: Frame, entry: Any) -> None:
-        kind, shown = entry["entry"], {"step": frame.step, "time": frame.time}
+        kind = entry["entry"]
         if kind == "points":
             values = ((key, from_json(value)) for key, value in entry["values"])
             self.add_values(frame, entry["scope"], values)
-            return
-        seq = self.next_seq()
+        elif kind in ("event", "record", "histogram"):
+            self.add_single(frame, entry, self.next_seq())
+
+    def add_single(self, frame: Frame, entry: Any, seq: int) -> None:
+        kind, shown = entry["entry"], {"step": frame.step, "time": frame.time}
         if kind == "event":
             lamport = entry.get("lamport", 0)
             self.lamport += lamport == 0
@@ -334,7 +350,7 @@ class Overlay:
         elif kind == "record":
             about = {"kind": entry["kind"], "key": entry["key"]}
             self.file.records.append({**about, **shown, "data": entry["data"]})
-        elif kind == "histogram":
-            series = self.gauge(entry["key"], "otel_trackio.log", "histogram")
+        else:
+            series = self.known(self.plain(entry["key"], "otel_trackio.log", "histogram"))
             one = {**shown, "start": frame.time, "data": entry["data"]}
             self.file.histograms.setdefault(series, []).append(one)

@@ -94,7 +94,7 @@ def standing_of(files: list[File], now: int) -> dict[str, Any]:
         rank = str(file.meta["rank"])
         attempts[rank] = max(attempts.get(rank, 0), file.meta["attempt"])
     return {
-        "state": state_of([file for file in files if file.meta["part"] == "main"], now),
+        "state": state_of([file for file in files if file.meta["part"] != "fork"], now),
         "attempts": attempts,
         "started": min(file.meta["created_ns"] for file in files),
         "ended": max(file.heartbeat for file in files),
@@ -117,7 +117,7 @@ def greatest_lamport(files: list[File]) -> int:
 def metrics_of(files: list[File]) -> dict[str, Any]:
     found: dict[str, list[Series]] = {}
     for file in files:
-        for series in (*file.points, *file.histograms):
+        for series in file.series:
             found.setdefault(series.metric, []).append(series)
     return {
         key: {
@@ -144,15 +144,35 @@ def curves_of(files: list[File]) -> dict[str, dict[int, Curve]]:
     curves: dict[str, dict[int, Curve]] = {}
     attempts: dict[tuple[str, int], tuple[int, Number]] = {}
     for file in files:
-        for series, points in file.points.items():
-            curve = curves.setdefault(series.metric, {}).setdefault(series.rank, [])
+        for place, parts in parts_of(file).items():
+            metric, rank = place
+            curve = curves.setdefault(metric, {}).setdefault(rank, [])
+            attempt = file.meta["attempt"]
+            attempts.setdefault(place, (attempt, 0))
+            if len(parts) > 1:
+                curve.extend(together(parts))
+                continue
+            ((series, points),) = parts.items()
             if series.increments:
-                place, attempt = (series.metric, series.rank), file.meta["attempt"]
-                if place not in attempts or attempts[place][0] != attempt:
+                if attempts[place][0] != attempt:
                     attempts[place] = attempt, base_of(curve, points)
                 points = totals(points, attempts[place][1])
             curve.extend(points)
     return curves
+
+
+def parts_of(file: File) -> dict[tuple[str, int], dict[Series, Curve]]:
+    """The series that a file has of each metric and rank."""
+    found: dict[tuple[str, int], dict[Series, Curve]] = {}
+    for series, points in file.points.items():
+        found.setdefault((series.metric, series.rank), {})[series] = points
+    return found
+
+
+def together(parts: Mapping[Series, Curve]) -> Curve:
+    """Several series of one file that make one metric."""
+    shown = [totals(each, 0) if series.increments else each for series, each in parts.items()]
+    return sorted((point for each in shown for point in each), key=lambda point: point.seq)
 
 
 def base_of(before: Curve, points: Curve) -> Number:
