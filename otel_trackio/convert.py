@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -25,6 +25,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from otel_trackio.chunk import column_of
 from otel_trackio.frames import number_to_json
 from otel_trackio.model import NO_STEP, Batch, Histogram, Kind, Points, Series, Temporality
+from otel_trackio.plain import plain
 from otel_trackio.reservoir import Measurement, Measurements
 from otel_trackio.semconv import LOG_SCOPE, OVERFLOW, TRAINING_STEP
 from otel_trackio.text import storable
@@ -136,8 +137,8 @@ def _series(
         unit=storable(metric.unit or ""),
         description=storable(metric.description or ""),
         attributes=canonical(attributes),
-        scope=scope.name,
-        scope_version=scope.version or "",
+        scope=storable(scope.name),
+        scope_version=storable(scope.version or ""),
         rank=rank,
     )
 
@@ -182,7 +183,5 @@ def _with_attributes(series: Series, attributes: Mapping[str, Any]) -> Series:
 
 def canonical(attributes: Mapping[str, Any]) -> str:
     """Attributes as JSON that is equal where they are; the step is no part of a series."""
-    kept: Iterator[tuple[str, Any]] = (
-        (key, value) for key, value in attributes.items() if key != TRAINING_STEP
-    )
-    return json.dumps(dict(kept), sort_keys=True, default=str)
+    kept = {key: value for key, value in attributes.items() if key != TRAINING_STEP}
+    return json.dumps(plain(kept), sort_keys=True) if kept else "{}"

@@ -16,6 +16,7 @@ from opentelemetry.sdk.metrics.export import MetricsData
 from otel_trackio import steps
 from otel_trackio.convert import convert
 from otel_trackio.diagnostics import Diagnostics
+from otel_trackio.identity import rank_of
 from otel_trackio.model import Batch
 
 MAX_EARLY: Final = 100_000
@@ -36,6 +37,7 @@ _lock = threading.Lock()
 _destination: Destination | None = None
 _had_run = False
 _early: deque[Batch] = deque()
+_outside = Diagnostics()
 
 
 def set_destination(destination: Destination | None) -> None:
@@ -73,14 +75,17 @@ def deliver(data: MetricsData) -> bool:
 
 def _hold(data: MetricsData) -> bool:
     # Between two runs nobody wants the measurements; before the first one they are its prelude.
-    if _had_run:
-        return False
-    batch = convert(data, 0, steps.current_step()).batch()
+    batch = convert(data, rank_of(os.environ).rank, steps.current_step()).batch()
     with _lock:
-        if sum(map(len, _early)) + len(batch) > MAX_EARLY:
-            return False
-        _early.append(batch)
-    return True
+        if not _had_run and sum(map(len, _early)) + len(batch) <= MAX_EARLY:
+            _early.append(batch)
+            return True
+    _outside.error(
+        "dropped.no_run",
+        "measurements made while no run is active are not recorded: call otel_trackio.init() first",
+        amount=len(batch),
+    )
+    return False
 
 
 def _forget_in_child() -> None:

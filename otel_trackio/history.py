@@ -50,11 +50,14 @@ class History(Mapping[str, NDArray[Any]]):
         return f"<History of {len(self['value'])} points: {', '.join(self)}>"
 
 
-def winning(parts: Sequence[Part]) -> Points:
-    """The points of one rank that count, in the order (attempt, writer, seq)."""
+def winning(parts: Sequence[Part]) -> tuple[Points, Ints]:
+    """The points of one rank that count, in the order (attempt, writer, seq).
+
+    Also where they stood among all points of the parts.
+    """
     points, _ = _shown(parts)
     kept = rollup.winners(points.step)
-    return points if len(kept) == len(points) else taken(points, kept)
+    return (points if len(kept) == len(points) else taken(points, kept)), kept
 
 
 def merged(parts: Sequence[Part], every: bool = False) -> tuple[Points, Ints]:

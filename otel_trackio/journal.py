@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -54,13 +55,23 @@ class Plain:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = os.dup(descriptor)
 
-    def write(self, offset: int, data: bytes) -> None:
-        os.lseek(self._descriptor, offset, os.SEEK_SET)
-        os.write(self._descriptor, data)
+    # Seeking first would not do where it can be helped: other threads write while one reads.
+    if sys.platform == "win32":
 
-    def read(self, offset: int, length: int) -> bytes:
-        os.lseek(self._descriptor, offset, os.SEEK_SET)
-        return os.read(self._descriptor, length)
+        def write(self, offset: int, data: bytes) -> None:
+            os.lseek(self._descriptor, offset, os.SEEK_SET)
+            os.write(self._descriptor, data)
+
+        def read(self, offset: int, length: int) -> bytes:
+            os.lseek(self._descriptor, offset, os.SEEK_SET)
+            return os.read(self._descriptor, length)
+    else:
+
+        def write(self, offset: int, data: bytes) -> None:
+            os.pwrite(self._descriptor, data, offset)
+
+        def read(self, offset: int, length: int) -> bytes:
+            return os.pread(self._descriptor, length, offset)
 
     def close(self) -> None:
         os.close(self._descriptor)

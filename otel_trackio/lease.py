@@ -81,7 +81,8 @@ def is_held(path: Path) -> bool:
         if not path.exists():
             return False
         try:
-            descriptor = os.open(path, os.O_RDWR)
+            # Asking needs no right to write, of which a read-only mount or another user has none.
+            descriptor = os.open(path, os.O_RDONLY if sys.platform == "linux" else os.O_RDWR)
         except OSError:
             return False
         try:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from otel_trackio import filesystem, identity, layout, recovery, version
+from otel_trackio import filesystem, forking, identity, layout, recovery, version
 from otel_trackio.api import Api
 from otel_trackio.diagnostics import Diagnostics, logger
 from otel_trackio.errors import ConfigError, StoreError
@@ -34,6 +34,8 @@ LOWEST: Final = -1
 """Lamport number of an event that gives way to every other."""
 
 _opened: Counter[str] = Counter()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_opened.clear)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def _which(settings: Settings, rank: Rank) -> tuple[str, Before | None]:
     shared = settings.run_id if settings.source_of("run_id") != "argument" else ""
     shared = shared or ("" if settings.run_id else _launched())
     if shared:
-        return _shared(api, shared)
+        return _shared(api, shared, rank)
     if settings.run_id:
         before = _before(api, settings.run_id)
         if before and settings.resume == "never" and rank.world_size == 1:
@@ -132,18 +134,23 @@ def _launched() -> str:
     return identity.launcher_run_id(os.environ, identity.this_parent()) or ""
 
 
-def _shared(api: Api, base: str) -> tuple[str, Before | None]:
+def _shared(api: Api, base: str, rank: Rank) -> tuple[str, Before | None]:
     """An id that other processes work out too: the nth run of each process is the same run.
 
-    A launch whose id was used before by one that ended well is a new run.
+    A launch whose id was used before by one that ended well is a new run; but a rank that the
+    last such run has not seen is late, and belongs to it.
     """
     _opened[base] += 1
     nth = _opened[base]
     run_id = base if nth == 1 else f"{base}-{nth}"
+    missed: tuple[str, Before | None] | None = None
     for again in range(2, 1000):
         before = _before(api, run_id)
-        if before is None or before.standing.state != "finished":
+        if before is None:
+            return missed or (run_id, None)
+        if before.standing.state != "finished":
             return run_id, before
+        missed = None if rank.rank in before.standing.attempts else (run_id, before)
         run_id = f"{base}-{nth}-again{again}"
     raise ConfigError(f"run id {base!r} was used a thousand times", "choose another")
 
@@ -256,7 +263,8 @@ def _recover(folder: Path) -> None:
                 return
             left -= 1
             try:
-                recovered = recovery.recover(path)
+                with forking.unforked():
+                    recovered = recovery.recover(path)
             except (StoreError, OSError) as error:
                 logger.warning("cannot recover %s: %s", path, error)
                 continue

@@ -6,10 +6,10 @@ may outdo the other's, and only the points themselves tell.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from otel_trackio.model import NO_STEP, Columns, Ints, Points
 from otel_trackio.reader import Chunk
 from otel_trackio.rollup import Buckets
 from otel_trackio.source import Found, Source, totalled
+
+APART: Final = 2**44
+"""How far apart the numbers of different writers are set, so that they compare."""
 
 Span: TypeAlias = tuple[int, int]
 """The least and the greatest step, or time in ns; both belong to it."""
@@ -69,11 +72,13 @@ class Piece:
 def pieces_of(found: Sequence[Found]) -> list[Piece]:
     """The pieces of a metric of one rank, in the order (attempt, writer, series, seq).
 
-    Counters of a single attempt are running totals already; over several attempts each has to
-    go on from where the one before stood, which only the points tell.
+    Counters of a single attempt are running totals already, and so are those that share their
+    key with another series; else each attempt goes on from where the one before stood, which only
+    the points tell.
     """
-    attempts = {each.source.meta["attempt"] for each in found}
-    pieces = (piece for each in found for piece in _series_pieces(each, len(attempts) == 1))
+    single = len({each.source.meta["attempt"] for each in found}) == 1
+    shared = len({id(each.source) for each in found}) < len(found)
+    pieces = (piece for each in found for piece in _series_pieces(each, single or shared))
     return list(pieces)
 
 
@@ -115,10 +120,13 @@ def whole(spans: Iterable[Span | None]) -> Span | None:
     return (min(lo for lo, _ in known), max(hi for _, hi in known)) if known else None
 
 
-def counting(pieces: Sequence[Piece]) -> Points:
-    """The points that count, in the order of `pieces`: (attempt, writer, seq)."""
-    by_writer = (list(group) for _, group in groupby(pieces, lambda piece: id(piece.source)))
-    return winning([_part(group) for group in by_writer])
+def counting(pieces: Sequence[Piece]) -> tuple[Points, Ints]:
+    """The points that count, in the order (attempt, writer, seq), and where they stood before."""
+    return winning([_part(group) for group in _by_writer(pieces)])
+
+
+def _by_writer(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    return [list(group) for _, group in groupby(pieces, lambda piece: id(piece.source))]
 
 
 def _part(pieces: Sequence[Piece]) -> Part:
@@ -134,7 +142,7 @@ def latest(pieces: Sequence[Piece]) -> Points:
     """Some of the points, of which the last is the last of all, by (attempt, writer, seq)."""
     last = pieces[-1]
     of_writer = {piece.stored.series for piece in pieces if piece.source is last.source}
-    return counting(pieces) if last.increments or len(of_writer) > 1 else last.points()
+    return counting(pieces)[0] if last.increments or len(of_writer) > 1 else last.points()
 
 
 def bucketed(pieces: Sequence[Piece], axis: str, width: int, shown: Span | None = None) -> Buckets:
@@ -144,14 +152,16 @@ def bucketed(pieces: Sequence[Piece], axis: str, width: int, shown: Span | None 
     """
     parts = []
     wanted = None if shown is None else _covered(shown, width)
+    first = {id(group[0].source): n * APART for n, group in enumerate(_by_writer(pieces))}
     for group in _groups(pieces):
         span = whole(piece.span(axis) for piece in group)
         if span is not None and (wanted is None or _meet(span, wanted)):
             stored = group[0].rollup(axis, width) if len(group) == 1 else None
             if stored is None:
-                parts.append(_recomputed(group, axis, width, wanted))
+                parts.append(_recomputed(group, axis, width, wanted, first))
             else:
-                parts.append(rollup.coarsen(_within(stored, wanted), width))
+                coarse = rollup.coarsen(_within(stored, wanted), width)
+                parts.append(rollup.renumbered(coarse, first[id(group[0].source)]))
     return rollup.merge(parts)
 
 
@@ -173,15 +183,24 @@ def _within(stored: Buckets, wanted: Span | None) -> Buckets:
     return rollup.selected(stored, inside)
 
 
-def _recomputed(group: Sequence[Piece], axis: str, width: int, wanted: Span | None) -> Buckets:
-    points = counting(group)
+def _recomputed(
+    group: Sequence[Piece], axis: str, width: int, wanted: Span | None, first: Mapping[int, int]
+) -> Buckets:
+    points, kept = counting(group)
+    by_writer = [_numbers(own) + first[id(own[0].source)] for own in _by_writer(group)]
+    numbers = np.concatenate(by_writer)[kept]
     inside = points.step != NO_STEP if axis == STEP_AXIS else np.ones(len(points), dtype=bool)
     if wanted is not None:
         position = _position(points, axis)
         inside &= (position >= wanted[0]) & (position <= wanted[1])
-    points = points if inside.all() else taken(points, inside)
-    numbers = np.arange(len(points))
+    if not inside.all():
+        points, numbers = taken(points, inside), numbers[inside]
     return rollup.bucketize(_position(points, axis), points.value, numbers, width)
+
+
+def _numbers(pieces: Sequence[Piece]) -> Ints:
+    """The numbers of one writer's points, in the order of its part."""
+    return np.sort(np.concatenate([piece.columns().seq for piece in pieces]))
 
 
 def _position(points: Points, axis: str) -> Ints:
@@ -189,10 +208,7 @@ def _position(points: Points, axis: str) -> Ints:
 
 
 def _groups(pieces: Sequence[Piece]) -> list[list[Piece]]:
-    """Pieces that share steps together, in the order of their latest pieces.
-
-    Increments add up over all pieces.
-    """
+    """Pieces that share steps together; increments add up over all pieces."""
     if any(piece.increments for piece in pieces):
         return [list(pieces)]
     order = {id(piece): place for place, piece in enumerate(pieces)}
@@ -208,4 +224,4 @@ def _groups(pieces: Sequence[Piece]) -> list[list[Piece]]:
         end = hi if end is None else max(end, hi)
     for group in groups:
         group.sort(key=lambda piece: order[id(piece)])
-    return sorted(groups, key=lambda group: order[id(group[-1])])
+    return groups

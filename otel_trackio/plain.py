@@ -20,6 +20,9 @@ MAX_DEPTH: Final = 20
 MAX_ITEMS: Final = 10_000
 """Items of one container or array; what has more becomes text."""
 
+MAX_INTEGER_BITS: Final = 4096
+"""Bits of an integer; what is larger becomes text."""
+
 MAX_TEXT: Final = 500
 """Characters of the text that stands for any other value; the rest is cut."""
 
@@ -82,7 +85,9 @@ def _constant(value: bool | None, part: Convert) -> Json:
 
 @_convert.register(int)
 def _int(value: int, part: Convert) -> Json:
-    return int(value)
+    # Python refuses to write integers of more than 4,300 digits.
+    size = value.bit_length()
+    return int(value) if size <= MAX_INTEGER_BITS else f"[integer of {size} bits]"
 
 
 @_convert.register(float)

@@ -21,7 +21,7 @@ from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricReade
 from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.resources import Resource
 
-from otel_trackio import delivery, reservoir
+from otel_trackio import delivery, forking, reservoir
 from otel_trackio.diagnostics import logger
 
 # A cumulative reader exports idle series again and again; a delta one only what is new.
@@ -35,6 +35,10 @@ Attachment = Literal[
     "application's provider",
     "application's exporter",
 ]
+
+
+ADOPTION_SECONDS: Final = 2.0
+"""How long a forked child waits for its instruments before it goes on without them."""
 
 
 class IntervalReader(MetricReader):
@@ -58,10 +62,21 @@ class IntervalReader(MetricReader):
 
     def adopt(self) -> None:
         """Goes on in a forked child, without what the parent had measured and not collected."""
-        if os.getpid() != self._process:
-            self._turn = threading.RLock()
-            self.collect()
+        if os.getpid() == self._process or self._stopped:
+            return
+        self._turn = threading.RLock()
+        # In a thread: whatever was measuring at the fork still holds the SDK's locks.
+        emptied = threading.Thread(target=self.collect, daemon=True)
+        emptied.start()
+        emptied.join(ADOPTION_SECONDS)
+        if not emptied.is_alive():
             self.start()
+            return
+        self._stopped = True
+        logger.warning(
+            "a thread was measuring while this process was forked: its instruments are not"
+            " recorded; fork before threads measure, or spawn"
+        )
 
     def _run(self) -> None:
         while not self._stopped:
@@ -72,7 +87,7 @@ class IntervalReader(MetricReader):
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         if self._stopped or os.getpid() != self._process:
             return True
-        with self._turn:
+        with self._turn, forking.unforked():
             try:
                 self.collect(timeout_millis)
             except MetricsTimeoutError as error:

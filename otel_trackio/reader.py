@@ -212,10 +212,14 @@ class RunFileReader:
     @_naming_the_file
     def chunk(self, found: Chunk) -> Columns:
         """The points of a chunk."""
-        query = "SELECT seqs FROM chunk WHERE id = ?"
-        (seqs,) = self._db.execute(query, (found.id,)).fetchone()
-        numbers = chunk.decode_ints(seqs, found.count)
-        return Columns(found.series, numbers, self.chunk_points(found))
+
+        def numbers() -> Ints:
+            query = "SELECT seqs FROM chunk WHERE id = ?"
+            (seqs,) = self._db.execute(query, (found.id,)).fetchone()
+            return chunk.decode_ints(seqs, found.count)
+
+        seq = self._decoded.get(("seqs", found.id), numbers, len)
+        return Columns(found.series, seq, self.chunk_points(found))
 
     @_naming_the_file
     def chunk_points(self, found: Chunk) -> Points:

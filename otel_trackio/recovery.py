@@ -81,15 +81,16 @@ def _complete(file: RunFile) -> Recovered:
     walked = scan_journal(file.path, {**meta, "journal_size": file.meta("journal_size", 0)})
     torn = walked is not None and walked.torn
     died = file.meta("heartbeat_ns", time.time_ns())
-    points = 0
+    points = unknown = 0
     with file.transaction(durable=True):
         if walked is not None:
             scan = Scan(walked.data, number, verify=True)
-            points = Intake(file, file.meta("rank")).store(scan, (), died).points
+            taken = Intake(file, file.meta("rank")).store(scan, (), died)
+            points, unknown = taken.points, taken.unknown
             file.set_meta("journal_position", position + scan.offset)
             file.set_meta("journal_number", scan.number)
         if not _ended(file):
-            data = {"state": "crashed", "torn": torn}
+            data = {"state": "crashed", "torn": torn, "unknown": unknown}
             file.add_event(file.take_numbers(1), Event("state", died, data))
     file.fold_all()
     return Recovered(file.path, points, torn)

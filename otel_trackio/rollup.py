@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -85,10 +85,9 @@ def coarsen(buckets: Buckets, width: int) -> Buckets:
 
 
 def merge(parts: Sequence[Buckets]) -> Buckets:
-    """Buckets of one width as one; where parts share a bucket the later part has the last value.
+    """Buckets of one width as one; where parts share a bucket the highest `last_seq` has the last.
 
-    That holds whatever the seqs, since those of different writers do not compare; for the same
-    reason coarsen each writer's buckets before merging, not after.
+    Those of different writers compare once they are `renumbered`.
     """
     if not parts:
         return _points(*np.empty((3, 0), dtype=np.int64))
@@ -99,7 +98,12 @@ def merge(parts: Sequence[Buckets]) -> Buckets:
         raise ValueError(f"cannot merge buckets of widths {sorted(widths)}; coarsen them first")
     columns = zip(*(_columns(part, _INTS + _FLOATS) for part in parts), strict=True)
     rows = Buckets(parts[0].width, *map(np.concatenate, columns))
-    return _combine(rows, rows.index, np.arange(len(rows)), rows.width)
+    return _combine(rows, rows.index, rows.last_seq, rows.width)
+
+
+def renumbered(buckets: Buckets, offset: int) -> Buckets:
+    """The same buckets, their seqs raised by `offset`."""
+    return replace(buckets, last_seq=buckets.last_seq + offset)
 
 
 def selected(buckets: Buckets, kept: NDArray[np.bool_]) -> Buckets:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -40,10 +40,11 @@ class Found:
             return None
         return Part(self.source.meta["attempt"], self.series.rank, points, self.series.increments)
 
-    def shown(self) -> Columns | None:
-        """Its points with their numbers, increments as the writer's own running total."""
+    def shown(self) -> Columns:
+        """Its points, if any, with their numbers; increments as the writer's own running total."""
         columns = self.source.reader.columns(self.id)
-        return totalled(columns, 0) if columns and self.series.increments else columns
+        assert columns is not None
+        return totalled(columns, 0) if self.series.increments else columns
 
 
 def totalled(columns: Columns, base: float | int) -> Columns:
@@ -59,17 +60,15 @@ def parts_of(found: Sequence[Found]) -> list[Part]:
     A key that `log()` and an instrument share is several series of one writer: its points are
     taken in the order of their numbers.
     """
-    parts: list[Part | None] = []
-    for (_, rank), group in groupby(found, lambda each: (id(each.source), each.series.rank)):
-        first, *more = group
-        if not more:
-            parts.append(first.part())
-            continue
-        columns = [each for one in (first, *more) if (each := one.shown()) is not None]
-        if columns:
-            points = interleaved(columns).points
-            parts.append(Part(first.source.meta["attempt"], rank, points, False))
-    return [part for part in parts if part is not None]
+    parts = []
+    for _, group in groupby(found, lambda each: (id(each.source), each.series.rank)):
+        series = [(each, part) for each in group if (part := each.part()) is not None]
+        if len(series) == 1:
+            parts.append(series[0][1])
+        elif series:
+            points = interleaved([each.shown() for each, _ in series]).points
+            parts.append(replace(series[0][1], points=points, delta=False))
+    return parts
 
 
 def series_by_key(sources: Sequence[Source]) -> dict[str, list[Found]]:

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from otel_trackio.frames import number_to_json
+from otel_trackio.model import Values
 from otel_trackio.text import storable
 
 Number: TypeAlias = float | int
@@ -35,7 +36,7 @@ class Histogram:
     def __init__(self, values: Any, bins: int = DEFAULT_BINS) -> None:
         numbers = np.asarray(_on_host(values), dtype=np.float64).ravel()
         finite = numbers[np.isfinite(numbers)]
-        bounds = np.histogram_bin_edges(finite, bins=bins)
+        bounds = _bounds(finite, bins)
         # OpenTelemetry's form: a bucket includes its upper bound, the first one everything up to
         # the first bound, and the last one what is above all of them.
         counts = np.bincount(np.searchsorted(bounds, finite, "left"), minlength=len(bounds) + 1)
@@ -51,6 +52,14 @@ class Histogram:
 
     def __repr__(self) -> str:
         return f"Histogram(count={self.data['count']}, bins={len(self.data['counts']) - 2})"
+
+
+def _bounds(finite: Values, bins: int) -> Values:
+    """The edges of equal bins, as many as floats between the extremes allow."""
+    if not len(finite):
+        return finite
+    halves = np.linspace(finite.min() / 2, finite.max() / 2, bins + 1)  # Their span is finite.
+    return np.unique(2 * halves)
 
 
 def flatten(

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
-from otel_trackio import layout
+from otel_trackio import forking, layout
 from otel_trackio.diagnostics import Diagnostics
 from otel_trackio.errors import StoreBusy
 from otel_trackio.frames import Scan
@@ -116,12 +116,13 @@ class Writer:
         self.journal.seal()
         complete = complete and self._round()  # For calls that were under way meanwhile.
         self.journal.close()
-        if complete:
-            self._fold()
-            layout.journal_file(self.path).unlink(missing_ok=True)
-        else:
-            self._diagnostics.count("dropped.pending", sum(map(len, self._pending)))
-        self._file.close()
+        with forking.unforked():
+            if complete:
+                self._fold()
+                layout.journal_file(self.path).unlink(missing_ok=True)
+            else:
+                self._diagnostics.count("dropped.pending", sum(map(len, self._pending)))
+            self._file.close()
         self._lease.release()
         if complete:
             self._lease.remove()
@@ -146,7 +147,8 @@ class Writer:
             self._begun += 1
             begun = self._begun
         try:
-            self._store()
+            with forking.unforked():
+                self._store()
         except StoreBusy as error:
             self._failed(error)
             self._catch_up()

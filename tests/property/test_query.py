@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from otel_trackio import layout
@@ -85,6 +85,16 @@ def summary(values: Sequence[float]) -> tuple[Any, ...]:
     return len(values), nans, values.count(math.inf), low, high, values[-1]
 
 
+def at(step: int, time: int, value: float = 1.0) -> Point:
+    return Point(step, time, value)
+
+
+@example(
+    # B comes after A; C, which shares a step with A, later still and in another bucket.
+    writers=[[[at(0, 1, 0.0), at(38, 2, 1.0)], [at(-1, 3, 2.0)], [at(38, 2**36, 3.0)], []]],
+    axis="time",
+    most=2,
+)
 @given(writers=WRITERS, axis=st.sampled_from(["step", "time"]), most=st.integers(2, 500))
 def test_buckets_equal_the_oracle_at_every_zoom(
     writers: list[list[list[Point]]], axis: Axis, most: int

@@ -25,6 +25,7 @@ from otel_trackio.rollup import (
     decode,
     encode,
     merge,
+    renumbered,
     pyramid,
     width_for,
     winners,
@@ -104,10 +105,11 @@ def test_parts_make_the_whole(parts: list[list[Point]], width: int, wider: int) 
         assert_buckets(coarsen(merge(buckets), wider), points, wider)
 
 
-def test_the_later_part_has_the_last_value() -> None:
-    """Between writers the order of the parts decides, not their seqs."""
-    merged = merge([buckets_of([(0, 1.0)], 16, first_seq=99), buckets_of([(1, 2.0)], 16)])
-    assert (merged.last.tolist(), merged.last_seq.tolist()) == ([2.0], [0])
+def test_the_highest_number_has_the_last_value() -> None:
+    """Whatever the order of the parts; those of a later writer are numbered beyond all before."""
+    early, late = buckets_of([(1, 2.0)], 16), buckets_of([(0, 1.0)], 16, first_seq=99)
+    assert merge([late, early]).last.tolist() == [1.0]
+    assert merge([late, renumbered(early, 1000)]).last.tolist() == [2.0]
 
 
 def test_nothing_makes_no_buckets() -> None:

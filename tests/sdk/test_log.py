@@ -276,3 +276,32 @@ def test_integers_no_one_can_read_are_refused() -> None:
         run.log({"huge": 10**5000, "large": 2**4000})
     assert values(run, "large") == [2**4000]
     assert run.diagnostics.counts() == {"skipped.unsupported": 1}
+
+
+@pytest.mark.parametrize(
+    "extremes", [[1.0, math.nextafter(1.0, 2)], [-1.7e308, 1.7e308], [5.0, 5.0], []]
+)
+def test_histograms_of_any_values(extremes: list[float]) -> None:
+    """No finite values are too close or too far apart; all of them are counted."""
+    data = Histogram(extremes).data
+    assert sum(data["counts"]) == data["count"] == len(extremes)
+    assert len(data["counts"]) == len(data["bounds"]) + 1
+    assert data["bounds"] == sorted(set(data["bounds"]))
+
+
+def test_a_counter_that_shares_its_key_is_shown_alike_everywhere() -> None:
+    """`history`, buckets and `metrics` agree on a key that `log` and a counter share."""
+    counter = otel_trackio.get_meter("shares").create_counter("both")
+    for resume in ("allow", "must"):
+        with otel_trackio.init("p", id="twice", resume=resume) as run:  # type: ignore[arg-type]
+            for _ in range(3):
+                counter.add(10)
+                run.flush()
+            run.log({"both": 1.0}, step=7)
+    stored = Api().run("twice")
+    shown = stored.history("both", all=True)["value"].tolist()
+    [curve] = Api().query([stored], ["both"], "time")
+    [metric] = [each for each in stored.metrics() if each.key == "both"]
+    assert shown == [10, 20, 30, 1, 10, 20, 30, 1]
+    assert curve.buckets.max.max() == metric.max == 30
+    assert metric.last == curve.buckets.last[-1] == 1
