@@ -34,8 +34,9 @@ def finished(run: Run, complete: bool, silent: bool) -> None:
         return
     lost = {k: n for k, n in run.diagnostics.counts().items() if k.startswith(("dropped", "skip"))}
     counts = "".join(f", {amount} {reason}" for reason, amount in sorted(lost.items()))
+    waiting = f", {run.unsynced} files wait to be synced" if run.unsynced else ""
     later = "" if complete else "; the rest is in the journal: run otel-trackio doctor"
-    _say(f"{run.state} {run.project}/{run.name}: {run.points:,} points{counts}{later}")
+    _say(f"{run.state} {run.project}/{run.name}: {run.points:,} points{counts}{waiting}{later}")
 
 
 def _say(line: str) -> None:

@@ -5,6 +5,9 @@ OtelTrackioError
 ├── MissingExtra         an optional dependency is not installed
 ├── UnknownRun           no run, or more than one, answers to that name
 ├── UnknownMetric        the run has no such metric
+├── RemoteError          a remote cannot be reached or used
+│   ├── RemoteUnavailable  trying again may help
+│   └── RemoteRefused      only what the hint says helps
 └── StoreError           a run file cannot be read or written
     ├── NewerFormat      it was written by a later version
     └── StoreBusy        it is in use by a live process
@@ -41,6 +44,18 @@ class UnknownRun(OtelTrackioError, LookupError):
 
 class UnknownMetric(OtelTrackioError, LookupError):
     """The run holds no metric of that name."""
+
+
+class RemoteError(OtelTrackioError):
+    """A remote does not take or give what was asked of it."""
+
+
+class RemoteUnavailable(RemoteError):
+    """It did not answer, or not now: the same may go through later, or have gone through."""
+
+
+class RemoteRefused(RemoteError):
+    """It will not do that; `hint` says what helps."""
 
 
 class StoreError(OtelTrackioError):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from otel_trackio import filesystem, forking, identity, layout, recovery, version
+from otel_trackio import filesystem, forking, identity, layout, recovery, remotes, version
 from otel_trackio.api import Api
 from otel_trackio.diagnostics import Diagnostics, logger
 from otel_trackio.errors import ConfigError, StoreError
@@ -21,6 +21,7 @@ from otel_trackio.facts import Facts
 from otel_trackio.identity import Rank
 from otel_trackio.intake import Taken
 from otel_trackio.redact import redact
+from otel_trackio.remote import Remote
 from otel_trackio.run import Identity, Run
 from otel_trackio.settings import Settings
 from otel_trackio.storedrun import Standing
@@ -63,6 +64,7 @@ def open_run(
         name = settings.name or "disabled"
         who = Identity(identity.new_id(), name, settings.project, settings.group, settings.tags)
         return Run(who, None, diagnostics, config, 0, on_finish)
+    remote = remotes.configured(settings)
     rank = identity.rank_of(os.environ)
     _warn_of_network(settings.dir, diagnostics)
     run_id, before = _which(settings, rank)
@@ -89,6 +91,8 @@ def open_run(
             )
             continue
         _introduce(run, settings, config, notes, before)
+        if remote is not None:
+            _sync(run, remote, folder)
         threading.Thread(target=_recover, args=(folder,), daemon=True).start()
         return run
     return Run(who, None, diagnostics, config, 0, on_finish)
@@ -270,6 +274,12 @@ def _recover(folder: Path) -> None:
                 continue
             if recovered is not None:
                 logger.info("recovered %d points of %s", recovered.points, path)
+
+
+def _sync(run: Run, remote: Remote, folder: Path) -> None:
+    from otel_trackio.syncer import Syncer  # Loads pyarrow, which is not light.
+
+    run.sync_by(lambda writer: Syncer(folder, remote, run.diagnostics, writer.perform))
 
 
 def _warn_of_network(folder: Path, diagnostics: Diagnostics) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self, SupportsIndex
+from typing import Any, Final, Literal, Protocol, Self, SupportsIndex
 
 from otel_trackio import delivery, frames, provider
 from otel_trackio.diagnostics import Diagnostics
@@ -26,6 +26,14 @@ LEVELS: Final = ("info", "warn", "error")
 
 MAX_ALERT_TEXT: Final = 10_000
 """Characters of an alert's text that are kept."""
+
+
+class Syncer(Protocol):
+    """Keeps a remote up to date with a run."""
+
+    def finish(self, timeout: float) -> int:
+        """Syncs what is left within so many seconds; how many files wait on then."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,9 @@ class Run:
         self._on_finish = on_finish
         self._finishing = threading.RLock()
         self._forked = False
+        self._syncer: Syncer | None = None
         self.state: State = "disabled"
+        self.unsynced = 0
         self._writer: Writer | None = None
         self._recorder: Recorder | None = None
         if open_writer is not None:
@@ -189,8 +199,20 @@ class Run:
             self.put_event("state", {"state": state, **plain_dict(data)})
             self._recorder = None
             self.state = state
+            self._sync_out(deadline)
             complete = self._writer.close(max(0.0, deadline - time.monotonic()))
             self._on_finish(self, complete)
+
+    def sync_by(self, start: Callable[[Writer], Syncer]) -> None:
+        """Keeps a remote up to date with the run, until it ends."""
+        if self._writer is not None:
+            self._syncer = start(self._writer)
+
+    def _sync_out(self, deadline: float) -> None:
+        if self._syncer is None or self._writer is None:
+            return
+        if self._writer.flush(max(0.0, deadline - time.monotonic())):
+            self.unsynced = self._syncer.finish(max(0.0, deadline - time.monotonic()))
 
     def _leave(self, timeout: float) -> None:
         # A forked child has its own file; the run itself is its parent's to end.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -114,6 +115,19 @@ class RunFile:
         self._meta[key] = value
         self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
+    def all_meta(self) -> dict[str, Any]:
+        return dict(self._meta)
+
+    def cursor(self, name: str) -> int:
+        """How far a consumer has come, by number; 0 where it has not begun."""
+        query = "SELECT position FROM cursor WHERE name = ?"
+        row = self.connection.execute(query, (name,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def set_cursor(self, name: str, position: int) -> None:
+        row = (name, position, time.time_ns())
+        self.connection.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", row)
+
     def stored_position(self) -> int:
         """How far into the journal the file reaches, whoever has written it since."""
         query = "SELECT value FROM meta WHERE key = 'journal_position'"
@@ -197,6 +211,9 @@ class RunFile:
 
     def known_series(self) -> list[Series]:
         return list(self._series)
+
+    def series_ids(self) -> dict[Series, int]:
+        return dict(self._series)
 
     def layouts(self) -> dict[int, Layout]:
         rows = self.connection.execute("SELECT definition FROM layout")

@@ -46,6 +46,9 @@ def init(
     resume: Resume | None = None,
     mode: Mode | None = None,
     dir: str | os.PathLike[str] | None = None,
+    remote: str | None = None,
+    dataset_id: str | None = None,
+    bucket_id: str | None = None,
     run_name: str | None = None,
 ) -> Run:
     """Starts a run, or goes on with one, and makes it the active run of this process.
@@ -53,6 +56,7 @@ def init(
     `project` groups runs that belong together; `name` is for people (`run_name` is the same).
     `resume` says whether a run of that `id`, or that project and name, may ("allow") or must
     exist already. `mode` "offline" keeps everything on this machine, "disabled" records nothing.
+    `remote`, `dataset_id` or `bucket_id` names where the run is synced, if anywhere.
     What is not given comes from the environment, then from defaults: see Settings. A run that is
     active already is finished first, unless it is the one asked for. Raises ConfigError.
     """
@@ -67,6 +71,9 @@ def init(
             "resume": resume,
             "mode": mode,
             "dir": dir,
+            "remote": remote,
+            "dataset_id": dataset_id,
+            "bucket_id": bucket_id,
         },
         os.environ,
     )

@@ -157,6 +157,27 @@ SETTINGS: Final = (
         doc="online, offline (nothing leaves the machine) or disabled (nothing is recorded)",
     ),
     Setting(
+        "remote",
+        ("OTEL_TRACKIO_REMOTE",),
+        default="",
+        parse=_text,
+        doc="where runs are synced: `hf://datasets/USER/NAME`, `hf://buckets/USER/NAME`, a folder",
+    ),
+    Setting(
+        "dataset_id",
+        ("OTEL_TRACKIO_DATASET_ID", "TRACKIO_DATASET_ID"),
+        default="",
+        parse=_text,
+        doc="the same, for a dataset: `USER/NAME`, or `NAME` of the token's user",
+    ),
+    Setting(
+        "bucket_id",
+        ("OTEL_TRACKIO_BUCKET_ID", "TRACKIO_BUCKET_ID"),
+        default="",
+        parse=_text,
+        doc="the same, for a bucket",
+    ),
+    Setting(
         "interval",
         ("OTEL_TRACKIO_INTERVAL",),
         default="1.0",
@@ -227,6 +248,9 @@ class Settings:
     run_id: str
     resume: Literal["never", "allow", "must"]
     mode: Literal["online", "offline", "disabled"]
+    remote: str
+    dataset_id: str
+    bucket_id: str
     interval: float
     silent: bool
     raise_errors: bool

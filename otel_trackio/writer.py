@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -65,6 +66,7 @@ class Writer:
         self._intake = Intake(self._file, meta["rank"])
         self._number = 0
         self._pending: deque[Batch] = deque()
+        self._tasks: deque[tuple[Callable[[RunFile], int], Future[int]]] = deque()
         self.points = 0
         self._next_beat = 0.0
         self._reported: dict[str, int] = {}
@@ -102,6 +104,25 @@ class Writer:
                 self._rounds.wait(min(left, 0.1))
         return True
 
+    def perform(self, task: Callable[[RunFile], int], timeout: float) -> int:
+        """What `task` makes of the run file, on the thread that owns it.
+
+        Raises TimeoutError where that does not come to it in `timeout` seconds.
+        """
+        asked: Future[int] = Future()
+        self._tasks.append((task, asked))
+        self._wake.set()
+        return asked.result(timeout)
+
+    def _perform(self) -> None:
+        while self._tasks:
+            task, asked = self._tasks.popleft()
+            try:
+                with forking.unforked():
+                    asked.set_result(task(self._file))
+            except Exception as error:  # noqa: BLE001 (it is raised to whoever asked)
+                asked.set_exception(error)
+
     def close(self, timeout: float) -> bool:
         """Stores what is left, folds, and lets the files go; False if something is not stored.
 
@@ -138,6 +159,7 @@ class Writer:
         while not self._closing:
             self._wake.wait(self._settings.interval)
             self._wake.clear()
+            self._perform()
             if not self._round():
                 time.sleep(min(RETRY_SECONDS, self._settings.interval))
 

@@ -14,6 +14,7 @@ from otel_trackio.cli.get import get
 from otel_trackio.cli.info import info
 from otel_trackio.cli.invocation import shared_options
 from otel_trackio.cli.ls import ls
+from otel_trackio.cli.sync import pull, sync
 from otel_trackio.cli.watch import watch
 
 __all__ = ["main"]
@@ -31,6 +32,7 @@ Exit codes:
 SECTIONS = {
     "Look": [ls, info, get, watch, alerts],
     "Change": [tag, mv, rm],
+    "Share": [sync, pull],
     "More": [doctor, demo],
 }
 

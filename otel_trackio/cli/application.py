@@ -22,7 +22,7 @@ PROGRAM: Final = "otel-trackio"
 
 WRONG, USAGE, INTERRUPTED = 1, 2, 130
 
-LATER: Final = ("replay", "run", "sync")
+LATER: Final = ("replay", "run")
 """Commands that the documentation names and this version may not have."""
 
 

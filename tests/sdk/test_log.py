@@ -255,7 +255,7 @@ def test_numbers_follow_the_order_of_recording_over_both_ways() -> None:
 
 
 def test_text_that_is_no_unicode_is_spelled_out() -> None:
-    """Lone surrogates, which no store can hold, stop nothing: they are escaped wherever they are."""
+    """Lone surrogates, which no store can hold, stop nothing: they are escaped everywhere."""
     with otel_trackio.init("p\ud800", "n\ud801", config={"c\ud802": "\ud803"}) as run:
         run.log({"a\ud804": 1})
         run.log_system({"b\ud805": 2})

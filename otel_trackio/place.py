@@ -1,0 +1,46 @@
+"""Where segments lie in a remote: the tree is its manifest."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from otel_trackio import layout
+
+ROOT: Final = "data/v1"
+"""Where segments of this schema lie; those of a later one lie elsewhere."""
+
+_PATH: Final = re.compile(
+    r"data/v1/(?P<table>[a-z]+)/run=(?P<run>[^/]+)/(?P<writer>[^/]+)-(?P<first>\d+)-(?P<last>\d+)"
+    r"\.parquet"
+)
+
+
+def path_of(table: str, run: str, writer: str, first: int, last: int) -> str:
+    """Where a segment lies: the tree of a remote is its manifest.
+
+    Ids are encoded as on disk, with `!` for `%`, which some clients of the Hub cannot read.
+    """
+    run, writer = (layout.encode_id(each).replace("%", "!") for each in (run, writer))
+    return f"{ROOT}/{table}/run={run}/{writer}-{first:012}-{last:012}.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the path of a segment says; ids as they are encoded there."""
+
+    table: str
+    run: str
+    writer: str
+    first: int
+    last: int
+
+
+def place_of(path: str) -> Place | None:
+    """The inverse of `path_of`; None for a path that is no segment's."""
+    found = _PATH.fullmatch(path)
+    if found is None:
+        return None
+    table, run, writer, first, last = found.groups()
+    return Place(table, run, writer, int(first), int(last))

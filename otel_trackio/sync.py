@@ -1,0 +1,62 @@
+"""Syncing runs that are stored: what no live process does for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from otel_trackio import layout, recovery
+from otel_trackio.card import card
+from otel_trackio.lease import Lease
+from otel_trackio.outbox import Outbox
+from otel_trackio.pull import REPLICA
+from otel_trackio.push import Pushed, push
+from otel_trackio.remote import Remote
+from otel_trackio.runfile import RunFile
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What a sync came to: numbers cut, what was uploaded, and files that live processes hold."""
+
+    numbers: int
+    pushed: Pushed
+    live: int
+
+
+def sync(
+    dir: Path,
+    folders: Iterable[Path],
+    remote: Remote,
+    progress: Callable[[Pushed], None] = lambda done: None,
+) -> Synced:
+    """Brings the runs in `folders` to the remote; only what it has not got is sent.
+
+    Files of live processes are theirs to sync, and are counted. Raises RemoteError, StoreError.
+    """
+    outbox = Outbox(dir, remote.url)
+    numbers = live = 0
+    for path in (path for folder in folders for path in layout.run_files(folder)):
+        recovery.recover(path)
+        cut = _cut(outbox, path)
+        live += cut is None
+        numbers += cut or 0
+    remote.prepare(card(remote.url))
+    return Synced(numbers, push(outbox, remote, progress), live)
+
+
+def _cut(outbox: Outbox, path: Path) -> int | None:
+    """How many numbers of a file were cut; None where a live process holds it."""
+    lease = Lease.take(layout.lock_file(path))
+    if lease is None:
+        return None
+    try:
+        file = RunFile.open(path)
+        try:
+            return 0 if file.meta(REPLICA) is not None else outbox.cut(file)
+        finally:
+            file.close()
+    finally:
+        lease.release()
+        lease.remove()
