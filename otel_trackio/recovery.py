@@ -90,7 +90,7 @@ def _complete(file: RunFile) -> Recovered:
             file.set_meta("journal_position", position + scan.offset)
             file.set_meta("journal_number", scan.number)
         if not _ended(file):
-            data = {"state": "crashed", "torn": torn, "unknown": unknown}
+            data = {"state": "crashed", "torn": torn} | ({"unknown": unknown} if unknown else {})
             file.add_event(file.take_numbers(1), Event("state", died, data))
     file.fold_all()
     return Recovered(file.path, points, torn)
