@@ -30,7 +30,7 @@ def started(run: Run, settings: Settings, attached: Attachment) -> None:
 
 
 def finished(run: Run, complete: bool, silent: bool) -> None:
-    if silent:
+    if silent or run.state == "disabled":
         return
     lost = {k: n for k, n in run.diagnostics.counts().items() if k.startswith(("dropped", "skip"))}
     counts = "".join(f", {amount} {reason}" for reason, amount in sorted(lost.items()))

@@ -191,6 +191,8 @@ class Run:
             if self._forked:
                 self._leave(timeout)
                 return
+            if self.state == "disabled":
+                self._on_finish(self, True)
             if self.state != "running" or self._recorder is None or self._writer is None:
                 return
             deadline = time.monotonic() + timeout

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from otel_trackio import layout
-from otel_trackio.model import NO_STEP, Columns, Points, Series
+from otel_trackio.model import NO_STEP, Columns, Points, Series, Temporality
 from otel_trackio.query import Axis, query
 from otel_trackio.runfile import RunFile
 from otel_trackio.storedrun import StoredRun
@@ -45,7 +45,7 @@ def write(
     meta = {"run_id": "run", "writer": writer, "part": "main", "attempt": attempt, "rank": 0}
     meta |= {"created_ns": 1, "host": "here", "boot_id": "b", "pid": 1}
     file = RunFile.create(layout.run_file(root, "run", writer), meta)
-    temporality = "" if kind == "gauge" else "delta"
+    temporality: Temporality = "" if kind == "gauge" else "delta"
     for number, batch in enumerate(batches):
         with file.transaction():
             series = file.series_id(Series("loss", kind, temporality))

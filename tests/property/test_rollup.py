@@ -25,8 +25,8 @@ from otel_trackio.rollup import (
     decode,
     encode,
     merge,
-    renumbered,
     pyramid,
+    renumbered,
     width_for,
     winners,
 )

@@ -159,10 +159,12 @@ def test_alerts_are_kept_with_their_step() -> None:
 def test_any_thread_may_log() -> None:
     """Threads share the run; none of their calls is lost."""
     with otel_trackio.init("p") as run:
-        threads = [
-            threading.Thread(target=lambda: [run.log({"x": each}) for each in range(500)])
-            for _ in range(4)
-        ]
+
+        def log() -> None:
+            for each in range(500):
+                run.log({"x": each})
+
+        threads = [threading.Thread(target=log) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -293,7 +295,7 @@ def test_a_counter_that_shares_its_key_is_shown_alike_everywhere() -> None:
     """`history`, buckets and `metrics` agree on a key that `log` and a counter share."""
     counter = otel_trackio.get_meter("shares").create_counter("both")
     for resume in ("allow", "must"):
-        with otel_trackio.init("p", id="twice", resume=resume) as run:  # type: ignore[arg-type]
+        with otel_trackio.init("p", id="twice", resume=resume) as run:
             for _ in range(3):
                 counter.add(10)
                 run.flush()

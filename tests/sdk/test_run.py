@@ -33,7 +33,7 @@ def test_run_is_visible_from_the_start() -> None:
     facts = stored.facts()
     assert (facts.name, facts.project, facts.group) == ("first", "p", "g")
     assert (facts.tags, facts.notes, facts.config) == (("t",), "n", {"lr": 0.1})
-    assert stored.standing().state == run.state == "running"
+    assert stored.standing().state == "running"
     run.finish()
     assert stored.standing().state == run.state == "finished"
 
@@ -155,6 +155,8 @@ def test_disabled_run_takes_everything_and_writes_nothing(tmp_path: Path) -> Non
         run.summary["best"] = 1
         assert run.config.a == 1
     assert (run.state, run.path) == ("disabled", None)
+    with pytest.raises(ConfigError, match="no run is active"):
+        otel_trackio.log({"x": 1})
     assert list(tmp_path.rglob("*")) == []
 
 
