@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 from otel_trackio.provider import Attachment
 from otel_trackio.run import Run
@@ -42,4 +43,7 @@ def finished(run: Run, complete: bool, silent: bool) -> None:
 def _say(line: str) -> None:
     # A name may hold line ends and escape sequences, which are not for the terminal.
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
-    print(f"otel-trackio: {line}", file=sys.stderr)  # noqa: T201 (this is the one place)
+    if sys.stderr is None:
+        return  # Closed: print would take stdout instead.
+    with suppress(OSError, ValueError):
+        print(f"otel-trackio: {line}", file=sys.stderr)  # noqa: T201 (this is the one place)

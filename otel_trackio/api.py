@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from otel_trackio import layout
 from otel_trackio.diagnostics import logger
@@ -25,6 +26,9 @@ SUGGESTIONS: Final = 5
 SHORTEST_ID: Final = 6
 """Characters of an id that may stand for all of it."""
 
+NEAR: Final = 0.5
+"""How alike a near name is at least, of 1."""
+
 MAX_OPEN: Final = 32
 """Runs whose files stay open; those of the others are opened again when they are read."""
 
@@ -33,7 +37,7 @@ class Api:
     """The runs of a directory; without one, of that which the settings name.
 
     Nothing but open files is kept between calls: what is read is what is there. Safe from any
-    thread.
+    thread. Close it, or use it in a `with` block, to let the files of all its runs go early.
     """
 
     def __init__(self, dir: str | os.PathLike[str] | None = None) -> None:
@@ -74,7 +78,9 @@ class Api:
             return found[0]
         if found:
             raise _ambiguous(name, [run.id for run in found])
-        raise _unknown(name, [f"{facts.project}/{facts.name}" for _, facts in runs], self.dir)
+        known_names = [(facts.project, facts.name) for _, facts in runs]
+        begins = bool(name) and any(run.id.startswith(name) for run, _ in runs)
+        raise UnknownRun(*_unknown(name, known_names, begins, self.dir))
 
     def query(
         self,
@@ -89,12 +95,29 @@ class Api:
         return query(runs, keys, axis, span, max_points, rank)
 
     def by_id(self, run_id: str) -> StoredRun | None:
-        """The run of that id, if there is one and it is not deleted."""
+        """The run of that id, if there is one and it is not deleted.
+
+        Raises StoreError where none of its files can be read.
+        """
         folder = layout.run_dir(self.dir, storable(run_id))
         if not layout.run_files(folder):
             return None
         run = self._stored(folder)
         return None if run.facts().deleted else run
+
+    def close(self) -> None:
+        """Lets the files of all runs go; a later call opens them again."""
+        with self._lock:
+            unused = list(self._open.values())
+            self._open.clear()
+        for run in unused:
+            run.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _readable(self) -> Iterator[tuple[StoredRun, Facts]]:
         for folder in layout.run_dirs(self.dir):
@@ -127,12 +150,42 @@ def _ambiguous(name: str, ids: list[str]) -> UnknownRun:
     return UnknownRun(f"{name!r} may be {len(ids)} runs", f"give one of the ids {offered}{more}")
 
 
-def _unknown(name: str, known: list[str], dir: Path) -> UnknownRun:
+def _unknown(
+    name: str, known: Sequence[tuple[str, str]], begins: bool, dir: Path
+) -> tuple[str, str]:
+    """What to say of a name that no run has, of those `known` by project and name.
+
+    `begins` says whether ids begin with it.
+    """
     if not known:
-        return UnknownRun(f"no run {name!r}", f"there are no runs in {dir}")
-    names = {each.split("/", 1)[1]: each for each in known} | {each: each for each in known}
-    near = difflib.get_close_matches(name, names, n=SUGGESTIONS, cutoff=0.5)
-    if near:
-        offered = dict.fromkeys(names[each] for each in near)
-        return UnknownRun(f"no run {name!r}", f"did you mean {' or '.join(offered)}?")
-    return UnknownRun(f"no run {name!r}", "otel-trackio ls shows what there is")
+        return f"no run {name!r}", f"there are no runs in {dir}"
+    if any(name == project for project, _ in known):
+        return f"{name!r} is a project", f"otel-trackio ls {shlex.quote(name)}"
+    if near := _near(name, known):
+        return f"no run {name!r}", f"did you mean {' or '.join(near)}?"
+    hint = "ids need six characters" if begins else "otel-trackio ls shows what there is"
+    return f"no run {name!r}", hint
+
+
+def _near(name: str, known: Sequence[tuple[str, str]]) -> list[str]:
+    """`project/name` of the runs that may have been meant, the likeliest first."""
+    likeness: dict[str, float] = {}
+    matcher = difflib.SequenceMatcher()
+    for project, own in dict.fromkeys(known):
+        title = f"{project}/{own}"
+        # Where the project is right, only the name tells how near it is.
+        if name.startswith(f"{project}/"):
+            meant = [(name.removeprefix(f"{project}/"), own)]
+        else:
+            meant = [(name, own), (name, title)]
+        likeness[title] = max(_ratio(matcher, *each) for each in meant)
+    near = sorted(likeness, key=lambda title: -likeness[title])
+    return [title for title in near if likeness[title] >= NEAR][:SUGGESTIONS]
+
+
+def _ratio(matcher: difflib.SequenceMatcher[str], given: str, meant: str) -> float:
+    matcher.set_seqs(given, meant)
+    # The first two are upper bounds, and cheap.
+    if matcher.real_quick_ratio() < NEAR or matcher.quick_ratio() < NEAR:
+        return 0.0
+    return matcher.ratio()

@@ -16,6 +16,10 @@ FAILURES: Final = (sqlite3.Error, UnicodeDecodeError)
 """What SQLite raises over a damaged file: its messages may quote bytes that are no text."""
 
 
+DAMAGE: Final = (*FAILURES, ArithmeticError, LookupError, TypeError, ValueError)
+"""What reading a damaged file raises, with what its content does to the code that meets it."""
+
+
 def open_writing(path: Path) -> sqlite3.Connection:
     """A connection in autocommit mode: transactions are begun and ended by name."""
     connection = sqlite3.connect(

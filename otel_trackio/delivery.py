@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from typing import Final, Protocol
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
@@ -31,10 +32,12 @@ class Destination(Protocol):
     @property
     def diagnostics(self) -> Diagnostics: ...
     def submit(self, batch: Batch) -> bool: ...
+    def put_event(self, kind: str, data: Mapping[str, Any]) -> None: ...
 
 
 _lock = threading.Lock()
 _destination: Destination | None = None
+_described: Destination | None = None
 _had_run = False
 _early: deque[Batch] = deque()
 _outside = Diagnostics()
@@ -61,6 +64,7 @@ def deliver(data: MetricsData) -> bool:
         target = _destination
     if target is None:
         return _hold(data)
+    _describe(target, data)
     conversion = convert(data, target.rank, steps.current_step())
     if conversion.overflowed:
         target.diagnostics.error(
@@ -71,6 +75,15 @@ def deliver(data: MetricsData) -> bool:
         )
     batch = conversion.batch()
     return target.submit(batch) if len(batch) else True
+
+
+def _describe(target: Destination, data: MetricsData) -> None:
+    """Tells a run once what its instruments' provider says of this process."""
+    global _described
+    if _described is not target:
+        _described = target
+        for each in data.resource_metrics[:1]:
+            target.put_event("resource", each.resource.attributes)
 
 
 def _hold(data: MetricsData) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import Any
 
@@ -11,7 +12,7 @@ from otel_trackio import delivery, provider, session
 
 
 class OtelTrackioExporter(MetricExporter):
-    """Delivers what any reader collects to the active run, or starts one at the first delivery.
+    """Delivers what any reader collects to the active run; starts one if there never was one.
 
     Give the same arguments as to `init`. Alone it keeps one value an interval, as every exporter
     does; with `MeterProvider(metric_readers=[...], **otel_trackio.lossless())` it keeps every
@@ -20,6 +21,7 @@ class OtelTrackioExporter(MetricExporter):
 
     def __init__(self, **run: Any) -> None:
         super().__init__(preferred_temporality=provider.DELTA)
+        inspect.signature(session.init).bind(**run)  # A mistyped name shows here and now.
         self._run = run
         self._process = os.getpid()
         provider.exporter_made()
@@ -34,7 +36,7 @@ class OtelTrackioExporter(MetricExporter):
             self._process = os.getpid() if delivery.has_destination() else self._process
             return MetricExportResult.SUCCESS
         if not delivery.has_destination():
-            session.init(**self._run)
+            session.start_if_none(**self._run)
         taken = delivery.deliver(metrics_data)
         return MetricExportResult.SUCCESS if taken else MetricExportResult.FAILURE
 

@@ -56,6 +56,7 @@ class WriterState:
     """
 
     rank: int
+    world_size: int
     attempt: int
     state: str
     live: bool
@@ -64,9 +65,18 @@ class WriterState:
 
 
 def state_of(writers: Sequence[WriterState], now: int) -> RunState:
-    """The state of the latest attempt: running while any of its ranks is, else the worst end."""
-    latest = max((each.attempt for each in writers), default=0)
-    states = {_writer_state(each, now) for each in writers if each.attempt == latest}
+    """The state of the latest attempt of every rank: running while one is, else the worst end.
+
+    Ranks that the last launch has no more, as it is smaller, do not count.
+    """
+    latest: dict[int, list[WriterState]] = {}
+    for each in sorted(writers, key=lambda writer: writer.attempt):
+        before = latest.get(each.rank, [])
+        latest[each.rank] = [w for w in before if w.attempt == each.attempt] + [each]
+    newest = max(writers, key=lambda writer: writer.heartbeat, default=None)
+    size = newest.world_size if newest else 1
+    counting = [w for rank, found in latest.items() if rank < size for w in found]
+    states = {_writer_state(each, now) for each in counting or writers}
     for state in ("running", "failed", "crashed"):
         if state in states:
             return state

@@ -249,8 +249,13 @@ class Journal:
         old.close()
 
     def seal(self) -> None:
-        """From now on nothing more is kept; what was can still be drained."""
+        """From now on nothing more is kept; what was can still be drained.
+
+        Called by a signal handler in the middle of a call, that call is cut short, and what was
+        logged in the handler is kept.
+        """
         with self.lock:
+            self._write_late()
             self._closed = True
 
     def close(self) -> None:

@@ -24,8 +24,9 @@ from otel_trackio.redact import redact
 from otel_trackio.remote import Remote
 from otel_trackio.run import Identity, Run
 from otel_trackio.settings import Settings
-from otel_trackio.storedrun import Standing
+from otel_trackio.storedrun import Standing, StoredRun
 from otel_trackio.text import storable
+from otel_trackio.threads import started
 from otel_trackio.writer import Writer
 
 MAX_RECOVERED: Final = 100
@@ -74,9 +75,9 @@ def open_run(
     if before and who.attempt > 1 and before.standing.last_step is not None:
         first_step = before.standing.last_step + 1
 
-    def writers(folder: Path) -> Callable[[str], Writer]:
-        return lambda part: _open_writer(
-            folder, who, rank, part, lamport, settings, diagnostics, stored
+    def writers(folder: Path) -> Callable[[str, Diagnostics], Writer]:
+        return lambda part, own: _open_writer(
+            folder, who, rank, part, lamport, settings, own, stored
         )
 
     known = dict(before.facts.config) if before else {}
@@ -93,7 +94,7 @@ def open_run(
         _introduce(run, settings, config, notes, before)
         if remote is not None:
             _sync(run, remote, folder)
-        threading.Thread(target=_recover, args=(folder,), daemon=True).start()
+        started(threading.Thread(target=_recover, args=(folder,), daemon=True))
         return run
     return Run(who, None, diagnostics, config, 0, on_finish)
 
@@ -104,8 +105,10 @@ def _which(settings: Settings, rank: Rank) -> tuple[str, Before | None]:
     shared = settings.run_id if settings.source_of("run_id") != "argument" else ""
     shared = shared or ("" if settings.run_id else _launched())
     if shared:
-        return _shared(api, shared, rank)
+        return _shared(api, shared, rank, settings.resume)
     if settings.run_id:
+        if _is_deleted(api.dir, settings.run_id):
+            raise ConfigError(f"run {settings.run_id!r} was deleted", "choose another id")
         before = _before(api, settings.run_id)
         if before and settings.resume == "never" and rank.world_size == 1:
             raise ConfigError(
@@ -115,6 +118,8 @@ def _which(settings: Settings, rank: Rank) -> tuple[str, Before | None]:
         if before is None and settings.resume == "must":
             raise ConfigError(f"no run {settings.run_id!r} in {api.dir}", "pass resume='allow'")
         return settings.run_id, before
+    if settings.resume == "must" and not settings.name:
+        raise ConfigError("resume='must' of no run in particular", "give its id, or its name too")
     if settings.resume == "never" or not settings.name:
         return identity.new_id(), None
     return _resumed_by_name(api, settings)
@@ -138,7 +143,7 @@ def _launched() -> str:
     return identity.launcher_run_id(os.environ, identity.this_parent()) or ""
 
 
-def _shared(api: Api, base: str, rank: Rank) -> tuple[str, Before | None]:
+def _shared(api: Api, base: str, rank: Rank, resume: str) -> tuple[str, Before | None]:
     """An id that other processes work out too: the nth run of each process is the same run.
 
     A launch whose id was used before by one that ended well is a new run; but a rank that the
@@ -150,13 +155,29 @@ def _shared(api: Api, base: str, rank: Rank) -> tuple[str, Before | None]:
     missed: tuple[str, Before | None] | None = None
     for again in range(2, 1000):
         before = _before(api, run_id)
-        if before is None:
+        if before is None and not _is_deleted(api.dir, run_id):
+            if resume == "must" and missed is None:
+                raise ConfigError(f"no run {run_id!r} in {api.dir}", "set resume to allow")
             return missed or (run_id, None)
-        if before.standing.state != "finished":
+        if before and (before.standing.state != "finished" or resume != "never"):
             return run_id, before
+        if before is None:
+            run_id = f"{base}-{nth}-again{again}"
+            continue
         missed = None if rank.rank in before.standing.attempts else (run_id, before)
         run_id = f"{base}-{nth}-again{again}"
     raise ConfigError(f"run id {base!r} was used a thousand times", "choose another")
+
+
+def _is_deleted(dir: Path, run_id: str) -> bool:
+    folder = layout.run_dir(dir, run_id)
+    if not layout.run_files(folder):
+        return False
+    with StoredRun(folder) as run:
+        try:
+            return run.facts().deleted
+        except StoreError:
+            return False
 
 
 def _before(api: Api, run_id: str) -> Before | None:

@@ -12,6 +12,8 @@ from pathlib import PurePath
 from types import FunctionType, NoneType, SimpleNamespace
 from typing import Any, Final, TypeAlias
 
+from otel_trackio.errors import ConfigError
+
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 MAX_DEPTH: Final = 20
@@ -35,6 +37,27 @@ def plain(value: object) -> Json:
     NaN and infinities "NaN", "Infinity", "-Infinity"; anything else its repr. Never raises.
     """
     return _plain(value, ())
+
+
+def mapping_of(value: object) -> dict[str, Any]:
+    """The fields of a mapping, a namespace, a dataclass or an object with `to_dict`; of None, none.
+
+    Raises ConfigError for anything else.
+    """
+    if value is None:
+        return {}
+    if isinstance(value, Mapping):
+        return {str(key): each for key, each in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    if callable(convert := getattr(value, "to_dict", None)):
+        return dict(convert())
+    if isinstance(value, Namespace | SimpleNamespace):
+        return dict(vars(value))
+    raise ConfigError(
+        f"config {_shown(value)[:80]} is a {type(value).__name__}",
+        "pass a dict of names and values",
+    )
 
 
 Convert = Callable[[object], Json]

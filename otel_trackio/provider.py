@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final, Literal
 
 from opentelemetry import metrics
@@ -23,6 +24,8 @@ from opentelemetry.sdk.resources import Resource
 
 from otel_trackio import delivery, forking, reservoir
 from otel_trackio.diagnostics import logger
+from otel_trackio.errors import ConfigError
+from otel_trackio.threads import started
 
 # A cumulative reader exports idle series again and again; a delta one only what is new.
 DELTA: Final[dict[type, AggregationTemporality]] = dict.fromkeys(
@@ -53,12 +56,14 @@ class IntervalReader(MetricReader):
         self._interval = interval
         self._pressure = pressure
         self._stopped = False
+        self._process = os.getpid()
+        self._turn = threading.RLock()
 
     def start(self) -> None:
         """Starts to collect in this process: once a provider has it, or in a forked child."""
         self._process = os.getpid()
         self._turn = threading.RLock()
-        threading.Thread(target=self._run, name="otel-trackio-read", daemon=True).start()
+        started(threading.Thread(target=self._run, name="otel-trackio-read", daemon=True))
 
     def adopt(self) -> None:
         """Goes on in a forked child, without what the parent had measured and not collected."""
@@ -87,18 +92,22 @@ class IntervalReader(MetricReader):
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         if self._stopped or os.getpid() != self._process:
             return True
-        with self._turn, forking.unforked():
-            try:
-                self.collect(timeout_millis)
-            except MetricsTimeoutError as error:
-                logger.warning("an observable instrument took too long: %s", error)
-                return False
+        if not self._turn.acquire(timeout=timeout_millis / 1000):
+            return False
+        try:
+            self.collect(timeout_millis)
+        except MetricsTimeoutError as error:
+            logger.warning("an observable instrument took too long: %s", error)
+            return False
+        finally:
+            self._turn.release()
         return True
 
     def _receive_metrics(
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any
     ) -> None:
-        delivery.deliver(metrics_data)
+        with forking.unforked():
+            delivery.deliver(metrics_data)
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
         self.force_flush(timeout_millis)
@@ -134,6 +143,10 @@ def attach(
     global _reader, _provider, _attachment
     with _lock:
         if _provider is not None:
+            if readers or views or resource or histogram_measurements:
+                raise ConfigError(
+                    "the MeterProvider is made already", "call configure() before init()"
+                )
             if _reader is not None:
                 _reader.adopt()
             return _attachment
@@ -178,8 +191,18 @@ def has_other_readers() -> bool:
 
 
 def flush(timeout: float) -> None:
-    """Collects everything measured so far and delivers it to the active run."""
+    """Collects everything measured so far and delivers it to the active run.
+
+    In a thread: an observable instrument that hangs must not hang whoever waits.
+    """
     if _reader is not None:
-        _reader.force_flush(timeout * 1000)
+        collect = partial(_reader.force_flush, timeout * 1000)
     elif _exporters and _provider is not None:
-        _provider.force_flush(timeout * 1000)
+        collect = partial(_provider.force_flush, timeout * 1000)
+    else:
+        return
+    thread = threading.Thread(target=collect, name="otel-trackio-flush", daemon=True)
+    if started(thread):
+        thread.join(timeout)
+    else:
+        collect()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -55,7 +54,7 @@ def _naming_the_file(
     def reading(self: RunFileReader, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return method(self, *args, **kwargs)
-        except (sqlite3.Error, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except database.DAMAGE as error:
             raise database.damaged(self.path, error) from error
         except StoreError as error:
             if str(self.path) in error.message:

@@ -24,6 +24,9 @@ from otel_trackio.model import NO_STEP
 from otel_trackio.text import storable
 from otel_trackio.values import Histogram, Number, Unsupported, flatten, number_of
 
+LAST_STEP: Final = -NO_STEP - 1
+"""The greatest step; counting stays there."""
+
 MAX_LAYOUTS: Final = 4096
 """Shapes of `log()` call that get a packed layout; calls of further shapes are stored as JSON."""
 
@@ -52,13 +55,18 @@ class Recorder:
         # Its `next` is atomic: threads and signal handlers that meet here get ids of their own.
         self._layout_ids = count(frames.FIRST_LAYOUT)
 
+    @property
+    def next_step(self) -> int:
+        """The step of the next call that names none."""
+        return self._next_step
+
     def log(self, metrics: Mapping[str, Any], at: SupportsIndex | None = None) -> None:
         """Records numbers at a step: `at`, else the current step, else one more than the last."""
         now = time.time_ns()
         shape = (semconv.LOG_SCOPE, tuple(metrics), tuple(map(type, metrics.values())))
         with self._journal.lock:
             number = self._step(at)
-            self._next_step = number + 1
+            self._next_step = min(number + 1, LAST_STEP)
             known = self._layouts.get(shape)
             if known is not None and self._packed(known, now, number, metrics):
                 return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +52,7 @@ def recover(path: Path) -> Recovered | None:
             if not _ours(file):
                 return None
             recovered = _complete(file)
-        except sqlite3.Error as error:
+        except database.DAMAGE as error:
             raise database.damaged(path, error) from error
         finally:
             file.close()

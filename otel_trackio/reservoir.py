@@ -7,8 +7,8 @@ public way through it that carries each measurement with its own time and Contex
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, overload
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.metrics import (
@@ -37,29 +37,39 @@ Measurement = tuple[float | int, int, int | None, Mapping[str, Any] | None]
 """Value, time in ns, step if any, attributes as they were recorded."""
 
 
-class Measurements(Sequence[Exemplar]):
+class Measurements(list[Exemplar]):
     """What a series measured since the last collection, in order.
 
-    Our own converter takes `rows`; to any other exporter this is a list of exemplars, each with
-    the step in its attributes.
+    Our own converter takes `rows`. To any other exporter this is a list of exemplars, each with
+    the step in its attributes, which it becomes when somebody looks into it.
     """
 
-    def __init__(self, rows: list[Measurement], overflowed: int, known: Mapping[str, Any]) -> None:
-        self.rows = rows
+    def __init__(
+        self,
+        exemplars: Iterable[Exemplar] = (),
+        rows: list[Measurement] | None = None,
+        overflowed: int = 0,
+        known: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(exemplars)
+        self.rows = rows or []
         self.overflowed = overflowed
-        self._known = known
+        self._known = known or {}
+
+    def _look(self) -> None:
+        if self.rows and not super().__len__():
+            self.extend(map(self._exemplar, self.rows))
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return super().__len__() or len(self.rows)
 
-    @overload
-    def __getitem__(self, index: int) -> Exemplar: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Exemplar]: ...
-    def __getitem__(self, index: int | slice) -> Exemplar | list[Exemplar]:
-        if isinstance(index, slice):
-            return [self._exemplar(row) for row in self.rows[index]]
-        return self._exemplar(self.rows[index])
+    def __iter__(self) -> Iterator[Exemplar]:
+        self._look()
+        return super().__iter__()
+
+    def __getitem__(self, index: Any) -> Any:
+        self._look()
+        return super().__getitem__(index)
 
     def _exemplar(self, row: Measurement) -> Exemplar:
         value, time, step, attributes = row
@@ -97,11 +107,11 @@ class KeepEverything(ExemplarReservoir):
         if held == MAX_MEASUREMENTS // 2 and self._pressure is not None:
             self._pressure.set()
 
-    def collect(self, point_attributes: Mapping[str, Any] | None) -> Measurements:  # type: ignore[override]
+    def collect(self, point_attributes: Mapping[str, Any] | None) -> Measurements:
         with self._lock:
             rows, self._rows = self._rows, []
             overflowed, self._overflowed = self._overflowed, 0
-        return Measurements(rows, overflowed, point_attributes or {})
+        return Measurements((), rows, overflowed, point_attributes)
 
 
 def _step_attribute(attributes: Mapping[str, Any], otherwise: int | None) -> int | None:

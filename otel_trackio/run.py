@@ -58,7 +58,7 @@ class Run:
     def __init__(
         self,
         identity: Identity,
-        open_writer: Callable[[str], Writer] | None,
+        open_writer: Callable[[str, Diagnostics], Writer] | None,
         diagnostics: Diagnostics,
         config: Mapping[str, Any],
         first_step: int,
@@ -79,14 +79,32 @@ class Run:
         self._recorder: Recorder | None = None
         if open_writer is not None:
             self.state = "running"
-            self._record_with(open_writer("main"))
-        self.config = SavedMap(config, self._save_config)
-        self.summary = SavedMap({}, self._save_summary)
+            self._record_with(open_writer("main", diagnostics))
+        self._config = SavedMap(config, self._save_config)
+        self._summary = SavedMap({}, self._save_summary)
 
     def _record_with(self, writer: Writer) -> Recorder:
         self._writer = writer
         self._recorder = Recorder(writer.journal, self.diagnostics, self._first_step)
         return self._recorder
+
+    @property
+    def config(self) -> SavedMap:
+        """What the run was set to; changes are saved when they are made."""
+        return self._config
+
+    @config.setter
+    def config(self, values: Mapping[str, Any]) -> None:
+        self._config.update(values)
+
+    @property
+    def summary(self) -> SavedMap:
+        """What came of the run; changes are saved when they are made."""
+        return self._summary
+
+    @summary.setter
+    def summary(self, values: Mapping[str, Any]) -> None:
+        self._summary.update(values)
 
     @property
     def id(self) -> str:
@@ -242,6 +260,8 @@ class Run:
         """Called in a forked child: it must not touch its parent's files."""
         if self._open_writer is not None and self.state == "running":
             self._forked = True
+            if self._recorder is not None:
+                self._first_step = self._recorder.next_step
             self._finishing = threading.RLock()
             self.diagnostics = Diagnostics(self.diagnostics.raise_errors)
             self._writer = self._recorder = None
@@ -252,7 +272,9 @@ class Run:
             return None
         if self._forked and self._open_writer is not None:
             with self._finishing:
-                return self._recorder or self._record_with(self._open_writer("fork"))
+                if self._recorder is None:
+                    self._record_with(self._open_writer("fork", self.diagnostics))
+                return self._recorder
         self.diagnostics.error(
             "dropped.finished", f"run {self.name} is {self.state}: call init() to log to a new one"
         )
@@ -281,8 +303,10 @@ class Run:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is None:
+        if error is None or isinstance(error, GeneratorExit):
             self.finish()
+        elif isinstance(error, SystemExit) and isinstance(error.code, int | None):
+            self.finish(error.code or 0)
         else:
             self.fail(error)
 

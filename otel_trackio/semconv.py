@@ -8,13 +8,6 @@ from typing import Final
 TRAINING_STEP: Final = "training.step"
 TRACKIO_KEY: Final = "otel_trackio.key"
 
-# Resource attributes that identify a run and its writers.
-RUN_ID: Final = "otel_trackio.run.id"
-RUN_NAME: Final = "otel_trackio.run.name"
-PROJECT: Final = "otel_trackio.project"
-WRITER_ID: Final = "otel_trackio.writer.id"
-RANK: Final = "otel_trackio.rank"
-
 # Instrumentation scopes: `log()` points, and their mirror for other readers.
 LOG_SCOPE: Final = "otel_trackio.log"
 SYSTEM_SCOPE: Final = "otel_trackio.system"

@@ -20,14 +20,16 @@ from otel_trackio import announce, delivery, opening, provider
 from otel_trackio.errors import ConfigError
 from otel_trackio.intake import Taken
 from otel_trackio.mirror import Mirror
+from otel_trackio.plain import mapping_of
 from otel_trackio.run import AlertLevel, Run
 from otel_trackio.savedmap import SavedMap
 from otel_trackio.settings import Settings, resolve
+from otel_trackio.steps import set_step
 
 Resume = Literal["never", "allow", "must"]
 Mode = Literal["online", "offline", "disabled"]
 
-_lock = threading.RLock()
+_starting = threading.RLock()
 _active: Run | None = None
 _hooked = False
 _fatal: BaseException | None = None
@@ -39,7 +41,7 @@ def init(
     name: str | None = None,
     *,
     group: str | None = None,
-    config: Mapping[str, Any] | None = None,
+    config: object = None,
     tags: Sequence[str] | None = None,
     notes: str | None = None,
     id: str | None = None,
@@ -54,6 +56,7 @@ def init(
     """Starts a run, or goes on with one, and makes it the active run of this process.
 
     `project` groups runs that belong together; `name` is for people (`run_name` is the same).
+    `config` is a mapping, a Namespace, a dataclass or anything with `to_dict`.
     `resume` says whether a run of that `id`, or that project and name, may ("allow") or must
     exist already. `mode` "offline" keeps everything on this machine, "disabled" records nothing.
     `remote`, `dataset_id` or `bucket_id` names where the run is synced, if anywhere.
@@ -77,18 +80,20 @@ def init(
         },
         os.environ,
     )
-    with _lock:
+    values = mapping_of(config)
+    with _starting:
         if _active is not None and _active.state == "running":
             if _is_asked_for(_active, settings):
-                _active.config.update(config or {})
+                _active.config.update(values)
                 return _active
             _active.finish()
         _hook()
+        set_step(None)
         if settings.mode != "disabled":
             provider.attach(settings.interval)
         run = opening.open_run(
             settings,
-            config or {},
+            values,
             notes,
             _mirrored,
             lambda run, complete: _finished(run, complete, settings.silent),
@@ -123,17 +128,20 @@ def _mirrored(taken: Taken) -> None:
 
 
 def _finished(run: Run, complete: bool, silent: bool) -> None:
-    global _active
     announce.finished(run, complete, silent)
     if _mirror is not None:
         _mirror.clear()
-    with _lock:
-        if _active is run:
-            _active = None
+
+
+def start_if_none(**arguments: Any) -> None:
+    """Starts a run if this process has had none: for instruments that nobody called `init` for."""
+    with _starting:
+        if _active is None:
+            init(**arguments)
 
 
 def active() -> Run:
-    """The active run. Raises ConfigError where there is none."""
+    """The last run of this process, finished or not. Raises ConfigError where there was none."""
     if _active is None:
         raise ConfigError("no run is active", "call otel_trackio.init() first")
     return _active
@@ -195,7 +203,7 @@ def get_meter(name: str = "otel_trackio.user", version: str = "") -> Meter:
 
 def finish_at_exit() -> None:
     """Makes sure that the active run is finished when the interpreter ends."""
-    with _lock:
+    with _starting:
         _hook()
 
 
@@ -213,7 +221,8 @@ def _hook() -> None:
         kind: type[BaseException], error: BaseException, traceback: TracebackType | None
     ) -> None:
         global _fatal
-        _fatal = error
+        if not hasattr(sys, "ps1"):  # A slip at the prompt does not end the session.
+            _fatal = error
         previous(kind, error, traceback)
 
     sys.excepthook = note_failure
@@ -228,7 +237,7 @@ def _at_exit() -> None:
 
 
 def _in_forked_child() -> None:
-    global _lock
-    _lock = threading.RLock()
+    global _starting
+    _starting = threading.RLock()
     if _active is not None:
         _active.forked()

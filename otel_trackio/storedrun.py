@@ -16,7 +16,7 @@ from typing import Any, Final, Self, TypeGuard
 from otel_trackio import edit, facts, layout
 from otel_trackio.diagnostics import logger
 from otel_trackio.edit import EDITOR
-from otel_trackio.errors import NewerFormat, StoreBusy, StoreError, UnknownMetric
+from otel_trackio.errors import ConfigError, NewerFormat, StoreBusy, StoreError, UnknownMetric
 from otel_trackio.facts import Facts, RunState, WriterState
 from otel_trackio.fold import TIME_AXIS
 from otel_trackio.frame import Frame
@@ -29,6 +29,9 @@ from otel_trackio.piece import Piece, bucketed, latest, pieces_of
 from otel_trackio.reader import RunFileReader
 from otel_trackio.source import Found, Source, parts_of, series_by_key
 from otel_trackio.text import storable
+
+SUGGESTIONS: Final = 10
+"""How many metrics an error lists."""
 
 FORK: Final = "fork"
 """The part of a forked child, whose end says nothing about the run's."""
@@ -83,8 +86,10 @@ class StoredRun:
         adds a column `rank`. `max_points` thins the curve but keeps its extremes. Counters are
         running totals. Raises UnknownMetric.
         """
+        if max_points is not None and max_points < 1:
+            raise ConfigError(f"max_points={max_points}", "give 1 or more")
         with self.sources() as sources:
-            parts = _parts(key, sources)
+            parts = _parts(storable(key), sources)
             if rank != "all":
                 chosen = min(part.rank for part in parts) if rank is None else rank
                 parts = [part for part in parts if part.rank == chosen]
@@ -95,7 +100,10 @@ class StoredRun:
     def histograms(self, key: str) -> list[Histogram]:
         """The aggregates of a histogram metric, in the order recorded."""
         with self.sources() as sources:
-            found = series_by_key(sources).get(key, [])
+            known = series_by_key(sources)
+            if key not in known:
+                raise _unknown(key, sorted(known))
+            found = known[key]
             return [each for one in found for each in one.source.reader.histograms(one.id)]
 
     def records(self, kind: str) -> list[Record]:
@@ -263,6 +271,7 @@ def _writer_state(source: Source) -> WriterState:
     state = str(states[-1].data["state"]) if states else "running"
     return WriterState(
         rank=meta["rank"],
+        world_size=max(meta.get("world_size", 1), meta["rank"] + 1),
         attempt=meta["attempt"],
         state=state,
         live=state == "running" and reader.live,
@@ -287,7 +296,8 @@ def _parts(key: str, sources: Sequence[Source]) -> list[Part]:
 
 def _unknown(key: str, known: Sequence[str]) -> UnknownMetric:
     near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {', '.join(known)}"
+    some = ", ".join(known[:SUGGESTIONS]) + (", ..." if len(known) > SUGGESTIONS else "")
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {some}"
     return UnknownMetric(f"no metric {key!r}", hint if known else "nothing was logged yet")
 
 

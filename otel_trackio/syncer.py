@@ -21,6 +21,7 @@ from otel_trackio.outbox import Outbox
 from otel_trackio.push import push
 from otel_trackio.remote import Remote
 from otel_trackio.runfile import RunFile
+from otel_trackio.threads import started
 
 FIRST_SECONDS: Final = 30.0
 """When a run is synced first: soon, as its machine may not live long."""
@@ -59,7 +60,7 @@ class Syncer:
         self._prepared = False
         self._stop = threading.Event()
         self._turn = threading.Lock()
-        threading.Thread(target=self._run, name="otel-trackio-sync", daemon=True).start()
+        started(threading.Thread(target=self._run, name="otel-trackio-sync", daemon=True))
 
     @property
     def url(self) -> str:
@@ -69,8 +70,10 @@ class Syncer:
         """Syncs what is left, within `timeout` seconds; how many files wait on then."""
         self._stop.set()
         last = threading.Thread(target=self._sync, args=(timeout,), daemon=True)
-        last.start()
-        last.join(timeout)
+        if started(last):
+            last.join(timeout)
+        else:
+            self._sync(timeout)
         return len(self._outbox.waiting())
 
     def _run(self) -> None:

@@ -86,7 +86,7 @@ def number_of(value: Any) -> Number:
     if isinstance(value, float):
         return float(value)
     item = getattr(value, "item", None)
-    if callable(item) and getattr(value, "shape", ()) in ((), (1,)):
+    if callable(item) and all(length == 1 for length in getattr(value, "shape", ())):
         return number_of(_plain_item(value, item))
     for convert in ("__index__", "__float__"):
         if hasattr(value, convert) and not isinstance(value, str | bytes):
@@ -95,7 +95,10 @@ def number_of(value: Any) -> Number:
 
 
 def _plain_item(value: Any, item: Any) -> Any:
-    plain = item()
+    try:
+        plain = item()
+    except Exception as error:
+        raise Unsupported(f"cannot be read: {error}") from error
     if type(plain) is type(value):  # A type whose item() is itself, such as numpy.longdouble.
         return float(plain)
     return plain
@@ -104,8 +107,8 @@ def _plain_item(value: Any, item: Any) -> Any:
 def _converted(value: Any, convert: str) -> Number:
     try:
         return _limited(int(value)) if convert == "__index__" else float(value)
-    except (TypeError, ValueError) as error:
-        raise Unsupported(_complaint(value)) from error
+    except Exception as error:
+        raise Unsupported(f"cannot be read: {error}") from error
 
 
 def _limited(value: int) -> int:

@@ -28,6 +28,7 @@ from otel_trackio.lease import Lease
 from otel_trackio.model import Batch
 from otel_trackio.runfile import RunFile, remove
 from otel_trackio.settings import Settings
+from otel_trackio.threads import started
 
 RETRY_SECONDS: Final = 5.0
 """How long the writer waits after a failure before it tries again."""
@@ -74,7 +75,7 @@ class Writer:
         self._begun = self._completed = 0
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="otel-trackio", daemon=True)
-        self._thread.start()
+        self._threaded = started(self._thread)
 
     def submit(self, batch: Batch) -> bool:
         """Takes a batch to store; False where too much waits already and it was counted as lost."""
@@ -93,6 +94,8 @@ class Writer:
 
     def flush(self, timeout: float) -> bool:
         """Waits until everything recorded before this call is stored; False if it is not yet."""
+        if not self._threaded:
+            return self._round()
         deadline = time.monotonic() + timeout
         with self._rounds:
             wanted = self._begun + 1
@@ -112,6 +115,8 @@ class Writer:
         asked: Future[int] = Future()
         self._tasks.append((task, asked))
         self._wake.set()
+        if not self._threaded:
+            self._perform()
         return asked.result(timeout)
 
     def _perform(self) -> None:
@@ -131,9 +136,10 @@ class Writer:
         complete = self.flush(timeout)
         self._closing = True
         self._wake.set()
-        self._thread.join(max(timeout, 1.0))
-        if self._thread.is_alive():
-            return False
+        if self._threaded:
+            self._thread.join(max(timeout, 1.0))
+            if self._thread.is_alive():
+                return False
         self.journal.seal()
         complete = complete and self._round()  # For calls that were under way meanwhile.
         self.journal.close()

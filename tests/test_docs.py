@@ -24,7 +24,11 @@ def test_programs_of_the_readme_run(program: str, tmp_path: Path) -> None:
     """Each Python block is a program that runs as it stands and leaves a finished run."""
     environ = {**os.environ, "OTEL_TRACKIO_DIR": str(tmp_path), "OTEL_TRACKIO_SILENT": "1"}
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], env=environ, capture_output=True, text=True
+        [sys.executable, "-W", "error", "-c", program],
+        env=environ,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -33,7 +37,11 @@ def test_quick_start_prints_what_it_says(tmp_path: Path) -> None:
     """The comment behind the first program's `print` is what it prints."""
     environ = {**os.environ, "OTEL_TRACKIO_SILENT": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAMS[0]], env=environ, capture_output=True, text=True
+        [sys.executable, "-c", PROGRAMS[0]],
+        env=environ,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     promised = re.search(r"print\(.*#\s*(.*)", PROGRAMS[0])
     assert promised

@@ -12,7 +12,7 @@ from otel_trackio.cli.doctor import doctor
 from otel_trackio.cli.edit import mv, rm, tag
 from otel_trackio.cli.get import get
 from otel_trackio.cli.info import info
-from otel_trackio.cli.invocation import shared_options
+from otel_trackio.cli.invocation import Invocation, shared_options
 from otel_trackio.cli.ls import ls
 from otel_trackio.cli.sync import pull, sync
 from otel_trackio.cli.watch import watch
@@ -50,5 +50,6 @@ SECTIONS = {
 @click.pass_context
 def main(context: click.Context) -> None:
     """Look at recorded runs, and look after them."""
+    context.call_on_close(context.ensure_object(Invocation).close)
     if context.invoked_subcommand is None:
         click.echo(context.get_help())

@@ -23,7 +23,7 @@ from otel_trackio.storedrun import StoredRun
 COLUMNS: Final = (
     Column("TIME", style="dim", narrow="left out"),
     Column("LEVEL"),
-    Column("RUN"),
+    Column("RUN", narrow="cut inside"),
     Column("STEP", "right"),
     Column("ALERT", narrow="folded"),
 )

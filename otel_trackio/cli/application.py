@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from otel_trackio.cli import extension
+from otel_trackio.cli import extension, marks
 from otel_trackio.cli.quantity import visible
 from otel_trackio.diagnostics import logger
 from otel_trackio.errors import ConfigError, OtelTrackioError
@@ -57,7 +57,7 @@ class Application(click.Group):
 
     def _unknown(self, name: str, context: click.Context) -> Exception:
         if name in LATER:
-            return OtelTrackioError(f"this version has no {name!r}", "pip install -U otel-trackio")
+            return OtelTrackioError(f"{name!r} is not available yet", f"see {PROGRAM} --help")
         near = get_close_matches(name, self.list_commands(context), cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"see {PROGRAM} --help"
         return click.UsageError(f"no command {name!r}; {hint}")
@@ -73,8 +73,9 @@ class Application(click.Group):
         ]
         widest = max(len(name) for section in rows.values() for name, _ in section)
         for heading, section in rows.items():
-            with formatter.section(heading):
-                formatter.write_dl([(name.ljust(widest), line) for name, line in section])
+            formatter.write(f"\n{heading}:\n")
+            for name, line in section:  # Not wrapped: a line to be copied stays whole.
+                formatter.write(f"  {name.ljust(widest)}  {line}\n")
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write(f"\n{self.epilog}\n")
@@ -92,9 +93,11 @@ class Application(click.Group):
             return super().main(args, prog_name, complete_var, False, **extra)
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):  # A terminal may lack a character of a name.
-                stream.reconfigure(errors="backslashreplace")
+                stream.reconfigure(errors=marks.FALLBACK)
         with _warnings_shown():
             try:
+                if sys.stdout is None:
+                    raise OtelTrackioError("standard output is closed", "send it to /dev/null")
                 # However it was called, `python -m` included, it goes by one name.
                 status = super().main(args, PROGRAM, complete_var, False, **extra)
             except (click.ClickException, OtelTrackioError, OSError) as error:
@@ -116,6 +119,9 @@ class Application(click.Group):
 def _refuse(error: Exception) -> NoReturn:
     if isinstance(error, click.ClickException):
         message, status = _usage(error), error.exit_code
+    elif isinstance(error, FileNotFoundError) and error.filename is None:
+        # No file was named, so that it is the folder we are in.
+        message, status = "the working directory was removed; cd to another", WRONG
     elif isinstance(error, OSError):
         where = f": {error.filename}" if error.filename else ""
         message, status = f"{(error.strerror or str(error)).lower()}{where}", WRONG
@@ -147,14 +153,23 @@ def _abandon_output() -> None:
 
 
 class _Warnings(logging.Handler):
+    """Says each once."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._said: set[str] = set()
+
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(f"warning: {visible(record.getMessage())}", err=True)
+        message = record.getMessage()
+        if message not in self._said:
+            self._said.add(message)
+            click.echo(f"warning: {visible(message)}", err=True)
 
 
 @contextmanager
 def _warnings_shown() -> Iterator[None]:
     """The library's warnings on standard error while the program runs."""
-    handler = _Warnings(logging.WARNING)
+    handler = _Warnings()
     logger.addHandler(handler)
     try:
         yield

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import click
 
-from otel_trackio.cli.invocation import Invocation, directory_option, pass_invocation
+from otel_trackio.cli.document import print_document
+from otel_trackio.cli.invocation import Invocation, pass_invocation, shared_options
+from otel_trackio.cli.overview import overview
 
 
 @click.command()
-@directory_option
+@shared_options
 @pass_invocation
 def demo(invocation: Invocation) -> None:
     """Train small models on real images, and look at their runs."""
     from otel_trackio import demo as program
 
-    program.main(invocation.dir)
+    if invocation.json:
+        ids = program.record(invocation.dir)
+        print_document([overview(invocation.api.run(each)).document() for each in ids])
+    else:
+        program.main(invocation.dir)

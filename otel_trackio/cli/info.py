@@ -83,6 +83,7 @@ def _labelled(about: Overview) -> Iterator[tuple[str, str | Text]]:
     yield "last step", "" if standing.last_step is None else count(standing.last_step)
     yield "points", count(standing.points)
     yield "missing", Text("; ".join(about.complaints()), "yellow")
+    yield "noticed", "; ".join(about.remarks())
     for why in about.damaged.values():
         yield "damaged", Text(visible(why), "red")
     yield "files", f"{about.path} ({size(occupied(about.path))})"

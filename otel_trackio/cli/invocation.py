@@ -33,6 +33,11 @@ class Invocation:
             _check(Path(self.dir).expanduser().absolute())
         return Api(self.dir)
 
+    def close(self) -> None:
+        """Lets go of the runs that were read, if any were."""
+        if "api" in self.__dict__:
+            self.api.close()
+
 
 def _check(folder: Path) -> None:
     if not folder.is_dir():
@@ -81,7 +86,8 @@ def complete_runs(
 ) -> list[CompletionItem]:
     """What a shell offers where a run is to be named: `project/name`."""
     try:
-        facts = [run.facts() for run in context.ensure_object(Invocation).api.runs()]
+        with context.ensure_object(Invocation).api as api:
+            facts = [run.facts() for run in api.runs()]
     except (OtelTrackioError, OSError):
         return []  # The shell is no place to complain.
     names = dict.fromkeys(f"{each.project}/{each.name}" for each in facts)

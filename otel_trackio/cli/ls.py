@@ -31,7 +31,7 @@ STATES: Final = ("running", "finished", "failed", "crashed")
 
 COLUMNS: Final = (
     Column("STATE"),
-    Column("RUN", narrow="cut"),
+    Column("RUN", narrow="cut inside"),
     Column("ID", style="dim"),
     Column("ATTEMPT", "right", narrow="left out"),
     Column("STEP", "right"),
@@ -77,7 +77,7 @@ def ls(
     if not runs:
         note(f"no runs in {invocation.api.dir}; otel-trackio demo records some")
     elif not shown:
-        note("no runs are like that")
+        note(_nothing(project, state, tag))
     elif next(found, None) is not None and limit is None:
         note(f"older runs are left out; --limit {len(runs)} shows all")
 
@@ -89,6 +89,13 @@ def _runs(api: Api, project: str | None) -> list[StoredRun]:
     near = get_close_matches(project, api.projects(), cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "otel-trackio ls shows what there is"
     raise UnknownRun(f"no project {project!r}", hint)
+
+
+def _nothing(project: str | None, state: str | None, tag: str | None) -> str:
+    """That there are no such runs, in the words of the options that asked for them."""
+    asked = [f"{name} {value}" for name, value in (("state", state), ("tag", tag)) if value]
+    where = "" if project is None else f" in {project}"
+    return f"no runs{where} with {' and '.join(asked)}"
 
 
 def _overviews(runs: Iterable[StoredRun], state: str | None, tag: str | None) -> Iterator[Overview]:

@@ -6,11 +6,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from otel_trackio.cli.quantity import SECOND, count, utc
 from otel_trackio.facts import Facts
 from otel_trackio.storedrun import Standing, StoredRun
+
+LOSSES: Final = ("dropped.", "skipped.")
+"""How the counts begin that say that values are missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +52,17 @@ class Overview:
         """What of the run is missing, a short phrase each."""
         return list(self._complaints())
 
-    def _complaints(self) -> Iterator[str]:
+    def remarks(self) -> list[str]:
+        """What was noticed while the run was recorded, and took nothing from it."""
+        return list(self._counted(losses=False))
+
+    def _counted(self, losses: bool) -> Iterator[str]:
         for reason, amount in sorted(self.standing.dropped.items()):
-            yield f"{amount:,} {reason.replace('.', ': ').replace('_', ' ')}"
+            if amount and reason.startswith(LOSSES) == losses:
+                yield f"{amount:,} {reason.replace('.', ': ').replace('_', ' ')}"
+
+    def _complaints(self) -> Iterator[str]:
+        yield from self._counted(losses=True)
         if self.torn:
             yield "last record torn"
         if self.damaged:

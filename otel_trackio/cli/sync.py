@@ -13,6 +13,7 @@ from otel_trackio import layout
 from otel_trackio.api import Api
 from otel_trackio.cli.document import print_document
 from otel_trackio.cli.invocation import Invocation, complete_runs, pass_invocation, shared_options
+from otel_trackio.cli.quantity import count
 from otel_trackio.cli.table import note
 from otel_trackio.errors import ConfigError
 from otel_trackio.pull import pull as pull_runs
@@ -27,7 +28,7 @@ from otel_trackio.sync import sync as sync_runs
 @shared_options
 @pass_invocation
 def sync(invocation: Invocation, which: str | None, every: bool, to: str | None) -> None:
-    """Bring runs to a remote, as Parquet; only what it has not got is sent.
+    """Bring runs to a remote, as Parquet, and only what is new.
 
     REMOTE is hf://datasets/USER/NAME, hf://buckets/USER/NAME, or a folder.
     """
@@ -41,15 +42,16 @@ def sync(invocation: Invocation, which: str | None, every: bool, to: str | None)
             invocation.api.dir,
             _folders(invocation.api, which),
             remote,
-            lambda pushed: status.update(f"syncing to {remote.url}: {pushed.files} files"),
+            lambda pushed: status.update(f"syncing to {remote.url}: {count(pushed.files, 'file')}"),
         )
     if invocation.json:
         pushed = {"files": done.pushed.files, "bytes": done.pushed.bytes}
         print_document({"remote": remote.url, "new": done.numbers, "live": done.live, **pushed})
         return
-    click.echo(f"{remote.url}: {done.pushed.files} files, {done.pushed.bytes:,} bytes sent")
+    sent = f"{count(done.pushed.files, 'file')}, {count(done.pushed.bytes, 'byte')} sent"
+    click.echo(f"{remote.url}: {sent}")
     if done.live:
-        note(f"{done.live} files belong to live processes, which sync them by themselves")
+        note(f"left to live processes, which sync by themselves: {count(done.live, 'file')}")
 
 
 @click.command()
@@ -58,7 +60,7 @@ def sync(invocation: Invocation, which: str | None, every: bool, to: str | None)
 @shared_options
 @pass_invocation
 def pull(invocation: Invocation, remote: str, project: str | None) -> None:
-    """Bring runs back from a remote: all of them, or those of one project.
+    """Bring runs back from a remote, all or those of a project.
 
     Only what is missing is fetched; it may be interrupted and called again.
     """
@@ -68,12 +70,13 @@ def pull(invocation: Invocation, remote: str, project: str | None) -> None:
             source,
             invocation.api.dir,
             project,
-            lambda pulled: status.update(f"pulling from {source.url}: {pulled.runs} runs"),
+            lambda pulled: status.update(f"pulling from {source.url}: {count(pulled.runs, 'run')}"),
         )
     if invocation.json:
         print_document({"remote": source.url, "runs": done.runs, "new": done.numbers})
     else:
-        click.echo(f"{source.url}: {done.runs} runs, {done.numbers:,} new values and events")
+        new = "new value or event" if done.numbers == 1 else "new values and events"
+        click.echo(f"{source.url}: {count(done.runs, 'run')}, {done.numbers:,} {new}")
 
 
 def _folders(api: Api, which: str | None) -> Sequence[Path]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import click
+from rich.cells import set_cell_size
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from otel_trackio.cli import marks
 from otel_trackio.cli.quantity import visible
 
 UNBOUNDED: Final = 100_000
@@ -39,13 +42,14 @@ NARROW: Final = 12
 class Column:
     """A column's heading, side and style, and what becomes of it in a narrow terminal.
 
-    It is kept as it is, its cells lose their ends or are folded, or it is left out altogether.
+    It is kept as it is, its cells lose their ends or their middles or are folded, or it is left
+    out altogether.
     """
 
     heading: str
     justify: Literal["left", "right"] = "left"
     style: str = ""
-    narrow: Literal["kept", "cut", "folded", "left out"] = "kept"
+    narrow: Literal["kept", "cut", "cut inside", "folded", "left out"] = "kept"
 
 
 def coloured(word: str) -> Text:
@@ -75,8 +79,22 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str | Text]]) -> Ta
             max_width=width,
         )
     for row in cells:
-        made.add_row(*(row[place] for place in widths))
+        made.add_row(*(_fitted(row[place], columns[place], widths[place]) for place in widths))
     return made
+
+
+def _fitted(cell: Text, column: Column, width: int) -> Text:
+    """The cell, or its ends where it is to lose its middle: names differ at their ends."""
+    if column.narrow != "cut inside" or cell.cell_len <= width:
+        return cell
+    head = (width - 1) // 3
+    kept = [set_cell_size(cell.plain, head), marks.CUT]
+    return Text("".join(kept) + _end(cell.plain, width - 1 - head))
+
+
+def _end(text: str, width: int) -> str:
+    """The last characters of the text that fit."""
+    return set_cell_size(text[::-1], width)[::-1].lstrip()
 
 
 def _fit(widths: dict[int, int], columns: Sequence[Column], width: int) -> None:
@@ -88,9 +106,10 @@ def _fit(widths: dict[int, int], columns: Sequence[Column], width: int) -> None:
     for place in reversed(list(widths)):
         if excess() > 0 and columns[place].narrow == "left out":
             del widths[place]
-    for place in reversed(list(widths)):
-        if excess() > 0 and columns[place].narrow in ("cut", "folded"):
-            widths[place] = max(widths[place] - excess(), min(widths[place], NARROW))
+    for ways in (("cut", "cut inside"), ("folded",)):
+        for place in reversed(list(widths)):
+            if excess() > 0 and columns[place].narrow in ways:
+                widths[place] = max(widths[place] - excess(), min(widths[place], NARROW))
 
 
 def pairs(rows: Iterable[tuple[str, str | Text]]) -> Table:
@@ -125,7 +144,8 @@ def show(*parts: RenderableType) -> None:
             out.width = UNBOUNDED if _is_fitted(part) else width
             out.print(part)
     for line in captured.get().rstrip("\n").split("\n"):
-        click.echo(line.rstrip(), color=True)
+        # Named, or click writes UTF-8 to a terminal that knows ASCII alone.
+        click.echo(line.rstrip(), file=sys.stdout, color=True)
 
 
 def _is_fitted(part: RenderableType) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Callable
 from typing import Final
 
 from rich.console import Console
@@ -33,14 +34,24 @@ def main(dir: str | os.PathLike[str] | None = None, epochs: int = EPOCHS) -> Non
     `epochs` is how often each run sees every image. Raises MissingExtra without scikit-learn, and
     ConfigError where recording is disabled.
     """
+    console = Console(highlight=False, markup=False, emoji=False)
+    ids = record(dir, epochs, console.print)
+    with Api(dir) as api:
+        options = "" if dir is None else f" --dir {shlex.quote(str(api.dir))}"
+        report.show(console, api, ids, options)
+
+
+def record(
+    dir: str | os.PathLike[str] | None = None,
+    epochs: int = EPOCHS,
+    say: Callable[[str], None] = lambda introduction: None,
+) -> list[str]:
+    """Trains and records as `main` does, and returns the ids of the runs; `say` is told of it."""
     settings = resolve({"dir": dir}, os.environ)
     if settings.mode == "disabled":
         raise ConfigError(f"{settings.source_of('mode')} disables recording", "unset it")
-    console = Console(highlight=False, markup=False, emoji=False)
     images, unseen = load_images()
-    console.print(INTRODUCTION.format(images=len(images) + len(unseen)))
-    # The report says what each run would say by itself.
+    say(INTRODUCTION.format(images=len(images) + len(unseen)))
+    # Whoever asked says what each run would say by itself.
     os.environ.setdefault("OTEL_TRACKIO_SILENT", "1")
-    ids = [training.train(each, images, unseen, settings.dir) for each in training.recipes(epochs)]
-    options = "" if dir is None else f" --dir {shlex.quote(str(settings.dir))}"
-    report.show(console, Api(settings.dir), ids, options)
+    return [training.train(each, images, unseen, settings.dir) for each in training.recipes(epochs)]

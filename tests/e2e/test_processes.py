@@ -14,7 +14,7 @@ from otel_trackio.storedrun import StoredRun
 from tests.e2e.directory import recover
 from tests.e2e.pipe import Pipe
 from tests.e2e.worker import Worker
-from tests.e2e.workers.family import CALLS, CHILDREN, STRIDE
+from tests.e2e.workers.family import BUSY_CHILDREN, CALLS, CHILDREN, STRIDE
 
 Start = Callable[..., Worker]
 EAGER = {"OTEL_TRACKIO_INTERVAL": "0.01"}
@@ -69,6 +69,14 @@ def test_children_join_the_run(scene: str, numbers: range, start: Start) -> None
     assert len(layout.run_files(run.path)) == files
 
 
+def test_a_child_goes_on_with_its_parents_steps(start: Start) -> None:
+    """Where a child names no step, its calls come after what its parent logged before the fork."""
+    (run,) = play(start, "fork_stepless")
+    history = run.history("stepless")
+    assert history["step"].tolist() == list(range(2 * CALLS))
+    assert history["value"].tolist() == [*range(CALLS), *range(CALLS)]
+
+
 def test_forked_children_with_runs_of_their_own(start: Start) -> None:
     """A forked child that calls `init` has a run of its own; nothing of its parent's is in it."""
     runs = {run.facts().name: run for run in play(start, "own_runs")}
@@ -82,14 +90,15 @@ def test_forked_children_with_runs_of_their_own(start: Start) -> None:
 
 def test_forks_at_any_moment(start: Start, size: Callable[[int, int], int]) -> None:
     """Whatever the library's threads were doing at the fork, a child can start a run and log."""
-    children = size(6, 500)
-    assert start("family", "busy_forks", children, env=EAGER).wait() == 0
-    runs = {run.facts().name: run for run in otel_trackio.Api().runs()}
-    assert len(runs) == children + 1
-    for number in range(1, children + 1):
-        check_family(runs[f"child-{number}"], [number])
-        gauge = runs[f"child-{number}"].history("gauge", all=True)
-        assert gauge["value"].tolist() == [float(number)]
+    for number in range(size(1, 50)):
+        env = {**EAGER, "OTEL_TRACKIO_PROJECT": f"family-{number}"}
+        assert start("family", "busy_forks", env=env).wait() == 0
+        runs = {run.facts().name: run for run in otel_trackio.Api().runs(f"family-{number}")}
+        assert len(runs) == BUSY_CHILDREN + 1
+        for child in range(1, BUSY_CHILDREN + 1):
+            check_family(runs[f"child-{child}"], [child])
+            gauge = runs[f"child-{child}"].history("gauge", all=True)
+            assert gauge["value"].tolist() == [float(child)]
 
 
 def test_forks_while_threads_measure(start: Start) -> None:

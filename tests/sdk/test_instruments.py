@@ -340,3 +340,58 @@ def test_raw_histograms_on_request(tmp_path: Path) -> None:
     )
     assert found.history("latency", all=True)["value"].tolist() == list(range(10))
     assert sum(each.data["count"] for each in found.histograms("latency")) == 10
+
+
+def test_other_exporters_see_exemplars(tmp_path: Path) -> None:
+    """What we keep is a list of exemplars to others, JSON included."""
+    found = script(
+        tmp_path,
+        in_application(
+            """
+            import io
+            from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
+
+            out = io.StringIO()
+            reader = PeriodicExportingMetricReader(ConsoleMetricExporter(out))
+            otel_trackio.configure(readers=[reader])
+            with otel_trackio.init("p") as run:
+                gauge = metrics.get_meter("app").create_gauge("loss")
+                with otel_trackio.step(7):
+                    gauge.set(1.5)
+                reader.force_flush()
+            assert '"training.step": 7' in out.getvalue()
+            """
+        ),
+    )
+    assert found.history("loss")["step"].tolist() == [7]
+    assert found.facts().resource["telemetry.sdk.language"] == "python"
+
+
+def test_exporter_starts_no_second_run(tmp_path: Path) -> None:
+    """After `finish` what is measured belongs to no run, and says so."""
+    script(
+        tmp_path,
+        in_application(
+            """
+            reader = PeriodicExportingMetricReader(otel_trackio.OtelTrackioExporter(project="p"))
+            metrics.set_meter_provider(MeterProvider([reader]))
+            gauge = metrics.get_meter("app").create_gauge("loss")
+            gauge.set(1)
+            reader.force_flush()
+            otel_trackio.finish()
+            gauge.set(2)
+            """
+        ),
+    )
+
+
+def test_exporter_names_its_mistakes_at_once() -> None:
+    """A mistyped argument raises where it is written."""
+    with pytest.raises(TypeError, match="projct"):
+        otel_trackio.OtelTrackioExporter(projct="p")
+
+
+def test_configure_after_init_says_so(run: Run) -> None:
+    """Readers that come too late are not silently ignored."""
+    with pytest.raises(otel_trackio.ConfigError, match=r"call configure\(\) before init\(\)"):
+        otel_trackio.configure(histogram_measurements=True)

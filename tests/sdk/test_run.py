@@ -6,7 +6,10 @@ import math
 import os
 import subprocess
 import sys
+from argparse import Namespace
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -60,6 +63,8 @@ def test_exception_in_the_block_fails_the_run() -> None:
     [
         ("", "finished"),
         ("raise SystemExit(0)", "finished"),
+        ("with run: raise SystemExit(0)", "finished"),
+        ("with run: raise SystemExit(3)", "failed"),
         ("raise RuntimeError('boom')", "failed"),
         ("run.finish(exit_code=3)", "failed"),
         ("import os; os._exit(0)", "crashed"),
@@ -99,10 +104,26 @@ def test_second_init_finishes_the_first_unless_it_is_the_same() -> None:
 
 
 def test_module_functions_need_a_run() -> None:
-    """`log` before `init` says what to do."""
-    with pytest.raises(ConfigError, match=r"call otel_trackio\.init\(\) first"):
-        otel_trackio.log({"x": 1})
+    """`log` and `config` before `init` say what to do; `finish` has nothing to do."""
+    code = """if True:
+        import otel_trackio
+        otel_trackio.finish()
+        for use in (lambda: otel_trackio.log({"x": 1}), lambda: otel_trackio.config):
+            try:
+                use()
+            except otel_trackio.ConfigError as error:
+                print(error)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "no run is active; call otel_trackio.init() first\n" * 2
+
+
+def test_module_log_after_finish_breaks_nothing() -> None:
+    """After the end of a run `otel_trackio.log` warns and counts, as `run.log` does."""
+    run = otel_trackio.init("p")
     otel_trackio.finish()
+    otel_trackio.log({"x": 1})
+    assert run.diagnostics.counts() == {"dropped.finished": 1}
 
 
 def test_resume_goes_on_with_a_run() -> None:
@@ -139,6 +160,8 @@ def test_resume_rules() -> None:
         ({"mode": "onlin"}, "cannot use mode='onlin'; give one of online, offline, disabled"),
         ({"resume": "yes"}, "cannot use resume='yes'"),
         ({"name": "a", "run_name": "b"}, "give one of them"),
+        ({"config": [1, 2]}, r"config \[1, 2\] is a list; pass a dict"),
+        ({"resume": "must"}, "give its id"),
     ],
 )
 def test_bad_arguments_name_value_and_remedy(arguments: Any, message: str) -> None:
@@ -154,9 +177,8 @@ def test_disabled_run_takes_everything_and_writes_nothing(tmp_path: Path) -> Non
         run.alert("nothing")
         run.summary["best"] = 1
         assert run.config.a == 1
+    otel_trackio.log({"x": 2})
     assert (run.state, run.path) == ("disabled", None)
-    with pytest.raises(ConfigError, match="no run is active"):
-        otel_trackio.log({"x": 1})
     assert list(tmp_path.rglob("*")) == []
 
 
@@ -224,9 +246,90 @@ def test_import_touches_nothing(tmp_path: Path) -> None:
 
 def test_module_config_is_that_of_the_active_run() -> None:
     """`otel_trackio.config` reads and changes the active run's config."""
-    with pytest.raises(ConfigError, match="no run is active"):
-        _ = otel_trackio.config
     with otel_trackio.init("p", config={"lr": 1}) as run:
         otel_trackio.config["seed"] = 3
         assert otel_trackio.config.lr == 1
     assert Api().run(run.id).facts().config == {"lr": 1, "seed": 3}
+
+
+@dataclass
+class Hyperparameters:
+    lr: float = 0.1
+
+
+@pytest.mark.parametrize(
+    "config", [{"lr": 0.1}, Namespace(lr=0.1), Hyperparameters(), SimpleNamespace(lr=0.1)]
+)
+def test_config_may_be_what_scripts_have(config: object) -> None:
+    """A dict, an argparse Namespace, a dataclass: all are configs."""
+    with otel_trackio.init("p", config=config) as run:
+        assert run.config.lr == 0.1
+    assert Api().run(run.id).facts().config == {"lr": 0.1}
+
+
+def test_assigning_config_and_summary_saves_them() -> None:
+    """`run.config = {...}` is no way to lose a config."""
+    with otel_trackio.init("p") as run:
+        run.config = {"lr": 1}  # type: ignore[assignment]
+        run.summary = {"best": 2}  # type: ignore[assignment]
+    facts = Api().run(run.id).facts()
+    assert (facts.config, facts.summary) == ({"lr": 1}, {"best": 2})
+
+
+def test_the_id_of_a_deleted_run_is_not_used_again() -> None:
+    """Whoever names it is told; nothing is recorded where nobody will see it."""
+    with otel_trackio.init("p", id="mine") as run:
+        run.log({"x": 1})
+    Api().run("mine").delete()
+    with pytest.raises(ConfigError, match="was deleted; choose another id"):
+        otel_trackio.init("p", id="mine", resume="allow")
+
+
+def test_finish_and_init_in_two_threads_do_not_wait_for_each_other() -> None:
+    """One thread ends the run while another starts the next: both come to their end."""
+    for _ in range(20):
+        run = otel_trackio.init("p")
+        other = threading.Thread(target=run.finish)
+        other.start()
+        otel_trackio.init("p").finish()
+        other.join(30)
+        assert not other.is_alive()
+
+
+def test_each_run_begins_without_a_step() -> None:
+    """`set_step` of one run does not reach into the next; steps end at the greatest there is."""
+    with otel_trackio.init("p") as run:
+        otel_trackio.set_step(9)
+        run.log({"x": 1})
+    with otel_trackio.init("p") as run:
+        run.log({"x": 1})
+        run.log({"x": 2}, step=2**63 - 1)
+        run.log({"x": 3})
+    history = Api().run(run.id).history("x", all=True)
+    assert history["step"].tolist() == [0, 2**63 - 1, 2**63 - 1]
+
+
+@pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-"])
+def test_a_dead_stderr_is_no_reason_to_stop(redirection: str) -> None:
+    """What cannot be said is not said: training goes on, and stdout stays the user's."""
+    code = "import otel_trackio; run = otel_trackio.init(); run.log({'x': 1}); run.finish()"
+    command = f'OTEL_TRACKIO_SILENT=0 {sys.executable} -c "{code}" {redirection}'
+    done = subprocess.run(["bash", "-c", command], stdout=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stdout) == (0, b"")
+    [run] = Api().runs()
+    assert run.standing().state == "finished"
+
+
+def test_the_worst_rank_tells_the_state() -> None:
+    """A rank that failed is not outdone by one that was restarted and ended well."""
+    code = "import sys, otel_trackio; run = otel_trackio.init(); run.log({'x': 1}); "
+    launched = {"WORLD_SIZE": "2", "OTEL_TRACKIO_RUN_ID": "job", "LOCAL_RANK": "0"}
+
+    def rank(number: str, ending: str) -> None:
+        environ = {**os.environ, **launched, "RANK": number}
+        subprocess.run([sys.executable, "-c", code + ending], env=environ, capture_output=True)
+
+    rank("0", "import os; os._exit(1)")
+    rank("1", "raise RuntimeError")
+    rank("0", "run.finish()")
+    assert Api().run("job").standing().state == "failed"

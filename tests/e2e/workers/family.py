@@ -17,6 +17,7 @@ from typing import Any, Final
 import otel_trackio
 
 CHILDREN: Final = 3
+BUSY_CHILDREN: Final = 6
 CALLS: Final = 200
 STRIDE: Final = 10_000
 
@@ -80,6 +81,14 @@ def fork_silent() -> None:
     run.finish()
 
 
+def fork_stepless() -> None:
+    """A child that names no steps, of a parent that names none."""
+    run = otel_trackio.init("family")
+    log_stepless()
+    wait_for(forked(log_stepless))
+    run.finish()
+
+
 def grandchildren() -> None:
     """A child that logs has a child that logs."""
 
@@ -115,7 +124,7 @@ def busy_forks() -> None:
     """Forks at any moment of what the library's own threads do; each child starts its own run."""
 
     def child(number: int) -> None:
-        with otel_trackio.init("family", f"child-{number}") as run:
+        with otel_trackio.init(name=f"child-{number}") as run:
             gauge.set(float(number))
             log_as(number, run)
 
@@ -126,11 +135,11 @@ def busy_forks() -> None:
             run.log({"busy": 1.0})
 
     gauge = otel_trackio.get_meter("family").create_gauge("gauge")
-    run = otel_trackio.init("family", "parent")
+    run = otel_trackio.init(name="parent")
     threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:
         thread.start()
-    for number in range(1, 1 + int(sys.argv[2])):
+    for number in range(1, BUSY_CHILDREN + 1):
         for _ in range(1000):
             gauge.set(0.0)
         wait_for(forked(partial(child, number)))

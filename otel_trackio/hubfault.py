@@ -1,0 +1,140 @@
+"""What went wrong with the Hub, in words that its user can act on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from otel_trackio.deadline import Overdue
+from otel_trackio.errors import RemoteError, RemoteRefused, RemoteUnavailable
+from otel_trackio.redact import REDACTED, redact
+
+PASSING: Final = frozenset({408, 409, 412, 425, 429})
+"""Statuses after which the same may go through later, beside those of 500 and more."""
+
+MAX_WORDS: Final = 300
+"""Characters of what the Hub said that a message quotes."""
+
+READ: Final = "read"
+WRITE: Final = "write to"
+TOKENS: Final = "https://huggingface.co/settings/tokens"
+LATER: Final = "runs stay on this machine meanwhile, and `otel-trackio sync` sends them later"
+
+
+class HubUnavailable(RemoteUnavailable):
+    """`retry_after` is how many seconds the Hub asks to wait, where it does."""
+
+    def __init__(self, message: str, hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What was tried: `verb` is READ or WRITE; `name` is the place's, `token` one's own."""
+
+    verb: str
+    url: str
+    name: str
+    endpoint: str
+    token: str | None
+
+    def failed(self, error: BaseException) -> RemoteError:
+        """The error to raise for one of the client's."""
+        status = status_of(error)
+        message = f"cannot {self.verb} {self.url}: {self._words(error, status)}"
+        if isinstance(error, Overdue):
+            return HubUnavailable(message, f"see whether {self.endpoint} answers here")
+        if type(error).__name__ == "OfflineModeIsEnabled":
+            return RemoteRefused(message, "unset HF_HUB_OFFLINE")
+        if type(error).__name__ == "LocalTokenNotFoundError":
+            status = 401
+        if isinstance(error, ValueError | FileNotFoundError) and status is None:
+            return RemoteRefused(message, "check names and paths")
+        if status is None or status < 400 or self._passes(error, status):
+            return HubUnavailable(message, self._patience(error, status), retry_after(error))
+        hint = self._remedy(status)
+        return RemoteRefused(message, f"{hint}; {LATER}" if self.verb == WRITE else hint)
+
+    def _passes(self, error: BaseException, status: int) -> bool:
+        if status in PASSING or status >= 500 or type(error).__name__ == "BucketBatchError":
+            return True
+        # A burst of commits may get 403, and one that comes too soon after its upload 400.
+        said = str(error).lower()
+        return "too many" in said or "lfs pointer pointed to a file that does not exist" in said
+
+    def _patience(self, error: BaseException, status: int | None) -> str:
+        if seconds := retry_after(error):
+            return f"try again in {seconds:g} s"
+        if status is None:
+            return f"see whether {self.endpoint} can be reached from here"
+        return "try again later; https://status.huggingface.co says what is down"
+
+    def _remedy(self, status: int) -> str:
+        right = "write" if self.verb == WRITE else "read"
+        owner = self.name.partition("/")[0] if "/" in self.name else "the user"
+        grant = f"{right} access to {self.name}, which {TOKENS} gives"
+        match status:
+            case 401 if self.token:
+                return (
+                    f"the token is not valid: give HF_TOKEN, or `hf auth login`, one with {grant}"
+                )
+            case 401:
+                return f"log in by `hf auth login`, or set HF_TOKEN, with a token with {grant}"
+            case 402:
+                return f"make room, or upgrade the plan of {owner}: huggingface.co/settings/billing"
+            case 403:
+                return f"the token needs {grant} (a fine-grained one: for the owner {owner})"
+            case 404:
+                return f"check the name; where it is private, the token needs {grant}"
+            case 413:
+                return "pip install hf_xet, which sends files in parts"
+        return "see whether pip install -U huggingface_hub helps"
+
+    def _words(self, error: BaseException, status: int | None) -> str:
+        """Status and words of the Hub, or what the client said, without secrets."""
+        chain = _chain(error)
+        told = (getattr(each, "server_message", None) for each in chain)
+        said = next(filter(None, told), None) or str(chain[-1] if status is None else error)
+        said = re.sub(r"(https?://[^\s?]+)\?\S+", r"\1", " ".join(said.split()))  # signed addresses
+        if self.token:
+            said = said.replace(self.token, REDACTED)
+        said = str(redact({"said": said})["said"])[:MAX_WORDS].rstrip(".")
+        if status is None:
+            return said or type(error).__name__
+        known = status in HTTPStatus.__members__.values()
+        return f"{status} {HTTPStatus(status).phrase if known else ''}, {said}"
+
+
+def status_of(error: BaseException) -> int | None:
+    """The HTTP status behind an error, if one is."""
+    for each in _chain(error):
+        status = getattr(getattr(each, "response", None), "status_code", None)
+        if status is not None:
+            return int(status)
+        # Its xet library tells everything by a builtin ConnectionError.
+        if found := re.search(r"HTTP status \w+ error \((\d{3})", str(each)):
+            return int(found[1])
+    return None
+
+
+def retry_after(error: BaseException) -> float | None:
+    """The seconds to wait that an answer names, if it does."""
+    for each in _chain(error):
+        headers: Mapping[str, Any] = getattr(getattr(each, "response", None), "headers", {})
+        if str(seconds := headers.get("Retry-After", "")).isdigit():
+            return float(seconds)
+        if found := re.search(r"\bt=(\d+)", str(headers.get("RateLimit", ""))):
+            return float(found[1])
+    return None
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    chain: list[BaseException] = []
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = error.__cause__
+    return chain
