@@ -126,8 +126,10 @@ class Api:
                 facts = run.facts()
             except NewerFormat as error:
                 logger.warning("%s", error)
-            except StoreError:
-                continue  # An empty folder, or files whose damage was reported when opened.
+            except StoreError as error:
+                # Of an empty folder there is nothing to say; damage seen on opening was told then.
+                if layout.run_files(folder) and not run.damaged:
+                    logger.warning("%s", error)
             else:
                 if not facts.deleted:
                     yield run, facts

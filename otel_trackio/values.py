@@ -107,6 +107,8 @@ def _plain_item(value: Any, item: Any) -> Any:
 def _converted(value: Any, convert: str) -> Number:
     try:
         return _limited(int(value)) if convert == "__index__" else float(value)
+    except (TypeError, ValueError) as error:
+        raise Unsupported(_complaint(value)) from error
     except Exception as error:
         raise Unsupported(f"cannot be read: {error}") from error
 

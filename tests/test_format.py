@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import otel_trackio
-from otel_trackio import Api, NewerFormat, StoreError, doctor, facts, frames, schema
+from otel_trackio import Api, NewerFormat, StoreError, doctor, facts, frames, pull, schema
 from tests.golden import make, stranger, stranger_run
 from tests.golden.content import content, exact
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from otel_trackio import edit, layout
+from otel_trackio.api import Api
 from otel_trackio.cli.document import print_document
 from otel_trackio.cli.invocation import Invocation, complete_runs, pass_invocation, shared_options
 from otel_trackio.cli.overview import Overview, overview
 from otel_trackio.cli.quantity import age, count, visible
 from otel_trackio.cli.table import note
-from otel_trackio.errors import OtelTrackioError, StoreBusy
+from otel_trackio.errors import NewerFormat, OtelTrackioError, StoreBusy, StoreError
 
 # `-name` is a tag to take away, so no short option may be one.
 _TAGS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
@@ -89,26 +93,60 @@ def rm(
     force: bool,
 ) -> None:
     """Delete runs and their data, for good."""
-    doomed = {run.id: run for run in map(invocation.api.run, runs)}
-    found = [overview(run) for run in doomed.values()]
-    busy = [about.title for about in found if about.standing.state == "running"]
+    doomed = {each.id: each for each in (_doomed(invocation.api, run, force) for run in runs)}
+    found = list(doomed.values())
+    busy = [each.title for each in found if each.running]
     if busy and not force:
         raise StoreBusy(f"{busy[0]} is still being recorded", "finish it first, or pass --force")
     if not yes and not _agreed(found):
         note("nothing was deleted")
         context.exit(1)
-    for about in found:
-        doomed[about.id].delete(force=force)
+    for each in found:
+        each.delete()
         if not invocation.json:
-            click.echo(f"deleted {visible(about.title)}")
+            click.echo(f"deleted {visible(each.title)}")
     if invocation.json:
-        print_document([{**_named(about), "deleted": True} for about in found])
+        print_document([{**each.document, "deleted": True} for each in found])
 
 
-def _agreed(found: Sequence[Overview]) -> bool:
-    for about in found:
-        points = count(about.standing.points, "point")
-        note(f"  {about.title}  {points}, started {age(about.standing.started)}")
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """A run to delete, as people and as programs know it, and how to delete it."""
+
+    id: str
+    title: str
+    about: str
+    document: dict[str, Any]
+    running: bool
+    delete: Callable[[], None]
+
+
+def _doomed(api: Api, name: str, force: bool) -> Doomed:
+    """The run to delete; one that cannot be read goes by its id alone, and by force."""
+    try:
+        run = api.run(name)
+        found = overview(run)
+    except NewerFormat:
+        raise
+    except StoreError as error:
+        if not force:
+            remedy = f"otel-trackio rm --force {shlex.quote(name)} deletes it"
+            raise StoreError(f"run {name} cannot be read", remedy) from error
+        folder = layout.run_dir(api.dir, name)
+        return Doomed(
+            name, name, "cannot be read", {"id": name}, False, lambda: edit.bury(folder, name, 0)
+        )
+    standing = found.standing
+    about = f"{count(standing.points, 'point')}, started {age(standing.started)}"
+    return Doomed(
+        *(run.id, found.title, about, _named(found), standing.state == "running"),
+        delete=lambda: run.delete(force),
+    )
+
+
+def _agreed(found: Sequence[Doomed]) -> bool:
+    for each in found:
+        note(f"  {each.title}  {each.about}")
     try:
         return click.confirm(f"delete {count(len(found), 'run')} for good?", err=True)
     except click.Abort:

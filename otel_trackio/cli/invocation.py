@@ -60,12 +60,7 @@ def shared_options(command: Decorated) -> Decorated:
         callback=_remember,
         help="Answer with one JSON document.",
     )
-    return json(directory_option(command))
-
-
-def directory_option(command: Decorated) -> Decorated:
-    """Adds `--dir`."""
-    option = click.option(
+    dir = click.option(
         "--dir",
         metavar="DIR",
         expose_value=False,
@@ -73,7 +68,7 @@ def directory_option(command: Decorated) -> Decorated:
         callback=_remember,
         help="The folder that holds runs/; else OTEL_TRACKIO_DIR.",
     )
-    return option(command)
+    return json(dir(command))
 
 
 def _remember(context: click.Context, option: click.Parameter, value: Any) -> None:

@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+import threading
 from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
