@@ -271,8 +271,8 @@ def test_config_may_be_what_scripts_have(config: object) -> None:
 def test_assigning_config_and_summary_saves_them() -> None:
     """`run.config = {...}` is no way to lose a config."""
     with otel_trackio.init("p") as run:
-        run.config = {"lr": 1}  # type: ignore[assignment]
-        run.summary = {"best": 2}  # type: ignore[assignment]
+        run.config = {"lr": 1}
+        run.summary = {"best": 2}
     facts = Api().run(run.id).facts()
     assert (facts.config, facts.summary) == ({"lr": 1}, {"best": 2})
 
