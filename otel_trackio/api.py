@@ -62,10 +62,18 @@ class Api:
     def run(self, name: str) -> StoredRun:
         """The run of that id, or `project/name`, or name, or whose id alone begins like that.
 
-        Raises UnknownRun, with near names, or with the ids where several runs are meant.
+        Raises UnknownRun, with near names, or with the ids where several runs are meant, and
+        StoreError where the run of that id cannot be read; why not is logged.
         """
         name = storable(name)
-        known = self.by_id(name)
+        try:
+            known = self.by_id(name)
+        except NewerFormat:
+            raise
+        except StoreError as error:
+            _report(self._stored(layout.run_dir(self.dir, name)), error)
+            remedy = "otel-trackio doctor says why, rm --force deletes it"
+            raise StoreError(f"run {name} cannot be read", remedy) from error
         if known is not None:
             return known
         runs = list(self._readable())
@@ -108,9 +116,9 @@ class Api:
     def close(self) -> None:
         """Lets the files of all runs go; a later call opens them again."""
         with self._lock:
-            unused = list(self._open.values())
+            runs = list(self._runs.values())  # One may have been read without asking us for it.
             self._open.clear()
-        for run in unused:
+        for run in runs:
             run.close()
 
     def __enter__(self) -> Self:
@@ -127,9 +135,7 @@ class Api:
             except NewerFormat as error:
                 logger.warning("%s", error)
             except StoreError as error:
-                # Of an empty folder there is nothing to say; damage seen on opening was told then.
-                if layout.run_files(folder) and not run.damaged:
-                    logger.warning("%s", error)
+                _report(run, error)
             else:
                 if not facts.deleted:
                     yield run, facts
@@ -144,6 +150,12 @@ class Api:
         if unused is not None:
             unused.close()  # Not under our lock: another thread may be reading it, and ask us.
         return run
+
+
+def _report(run: StoredRun, error: StoreError) -> None:
+    # Of an empty folder there is nothing to say; damage seen on opening was told then.
+    if layout.run_files(run.path) and not run.damaged:
+        logger.warning("%s", error)
 
 
 def _ambiguous(name: str, ids: list[str]) -> UnknownRun:

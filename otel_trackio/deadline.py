@@ -24,7 +24,7 @@ from typing import Any, Final, Generic, TypeVar
 TIMEOUT_SECONDS: Final = 120.0
 """How long a call may take unless its caller says otherwise."""
 
-MOST_OVERDUE: Final = 8
+MOST_OVERDUE: Final = 32
 """Calls that were given up and have not ended; while there are so many, no other is made."""
 
 MOST_IDLE: Final = 2

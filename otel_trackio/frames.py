@@ -22,6 +22,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Final
 
 import numpy as np
@@ -86,11 +87,12 @@ class Layout:
         return cls(fields["id"], tuple(fields["keys"]), fields["codes"], fields["scope"])
 
     def dtype(self) -> np.dtype[Any]:
-        """A frame of this layout as a numpy record: time, step and v0, v1, ..."""
+        """A frame of this layout as a numpy record; values in runs of one code: run0, run1, ..."""
         columns = [("crc", "<u4"), ("length", "<u4"), ("number", "<u8")]
         columns += [("time", "<i8"), ("step", "<i8"), ("layout", "<u4")]
-        columns += [(f"v{i}", _DTYPES[code]) for i, code in enumerate(self.codes)]
-        return np.dtype(columns)
+        runs = enumerate(groupby(self.codes))
+        wide = [(f"run{n}", _DTYPES[code], (len([*run]),)) for n, (code, run) in runs]
+        return np.dtype([*columns, *wide])
 
 
 def frame(number: int, time: int, step: int, layout: int, body: bytes) -> bytes:
@@ -234,8 +236,9 @@ def _rows(buffer: memoryview, layout: Layout, offsets: list[int], firsts: list[i
     at = np.asarray(offsets, dtype=np.int64)
     frames = data[at[:, None] + np.arange(dtype.itemsize)].view(dtype).reshape(-1)
     values = tuple(
-        np.ascontiguousarray(frames[f"v{i}"], dtype=np.float64 if code == "d" else np.int64)
-        for i, code in enumerate(layout.codes)
+        np.ascontiguousarray(column, dtype=np.float64 if code == "d" else np.int64)
+        for n, (code, _) in enumerate(groupby(layout.codes))
+        for column in frames[f"run{n}"].T
     )
     return Rows(
         layout,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -9,8 +10,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from otel_trackio.deadline import TIMEOUT_SECONDS, Overdue, bind, hush, within
-from otel_trackio.errors import ConfigError
+from otel_trackio.deadline import TIMEOUT_SECONDS, Overdue, bind, hush, seconds_left, within
+from otel_trackio.errors import ConfigError, RemoteRefused
 from otel_trackio.forking import unforked
 from otel_trackio.hubfault import Attempt
 
@@ -66,7 +67,7 @@ class HubPlace:
 
     def _work(self, verb: str, work: Callable[[], T]) -> T:
         with unforked():
-            from huggingface_hub import get_token
+            from huggingface_hub import HfApi, get_token  # noqa: F401 (takes a while)
             from huggingface_hub.errors import HfHubHTTPError
 
         for name in TALKATIVE:
@@ -74,14 +75,20 @@ class HubPlace:
         # Its bases are what the client's HTTP library raises, and that depends on its version.
         errors: Any = (*HfHubHTTPError.__bases__, OSError, RuntimeError, ValueError)
         token = self._token or get_token()
+        if token and not re.fullmatch("[!-~]+", token):
+            message = f"cannot {verb} {self.url}: the token holds a character that none has"
+            raise RemoteRefused(message, "copy it again to HF_TOKEN or `hf auth login`")
         try:
             return work()
         except errors as error:
+            if (seconds_left() or 0) <= 0:  # A request that ended as late is no better answer.
+                raise Overdue(f"no answer within {self.timeout:g} s") from error
             leaks = token is not None and token in f"{error} {error.__cause__}"
             raise self._attempt(verb, token).failed(error) from (None if leaks else error)
 
     def _attempt(self, verb: str, token: str | None) -> Attempt:
-        return Attempt(verb, self.url, self._name, self._endpoint or "huggingface.co", token)
+        endpoint = self._endpoint or os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+        return Attempt(verb, self.url, self._name, endpoint, token)
 
     def _api(self) -> HfApi:
         """The client, whose next requests end in time; so not to be kept for long."""

@@ -156,13 +156,18 @@ class RunFile:
         """
         for each in columns:
             self._unfolded[each.series] += len(each)
-        ready = sum(count for count in self._unfolded.values() if count >= fold.LEAST_POINTS)
         room = UNFOLDED_SHARE * self._fold_at
-        if ready > self._fold_at or self._unfolded.total() > room:
+        if self._waiting(fold.LEAST_POINTS) > self._fold_at or (
+            self._waiting(fold.WORTHWHILE_POINTS) > room
+        ):
             left = fold.fold(self.connection, columns, fold.LEAST_POINTS, room)
             self._unfolded = Counter(left)
         else:
             pointlog.insert(self.connection, columns)
+
+    def _waiting(self, least: int) -> int:
+        """Unfolded points of the series that have `least` of them or more."""
+        return sum(count for count in self._unfolded.values() if count >= least)
 
     def fold_all(self) -> None:
         """Folds all that gains by it, and returns the pages this frees to the file system."""

@@ -228,7 +228,7 @@ def test_what_is_no_run_file_is_refused(tmp_path: Path) -> None:
     alien.parent.mkdir(parents=True)
     mark(alien, "user_version = 1")
     with pytest.raises(StoreError, match="is not a run file"):
-        Api(tmp_path).run("alien")
+        Api(tmp_path).by_id("alien")
     with pytest.raises(stranger.Refused, match="no run file"):
         stranger.read_file(alien)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import click
@@ -81,7 +81,7 @@ def mv(invocation: Invocation, run: str, to: str) -> None:
 @click.command()
 @click.argument("runs", metavar="RUN...", shell_complete=complete_runs, nargs=-1, required=True)
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-@click.option("--force", is_flag=True, help="Even if a process is still recording it.")
+@click.option("--force", is_flag=True, help="Even if it is still recorded, or cannot be read.")
 @shared_options
 @pass_invocation
 @click.pass_context
@@ -123,24 +123,23 @@ class Doomed:
 
 def _doomed(api: Api, name: str, force: bool) -> Doomed:
     """The run to delete; one that cannot be read goes by its id alone, and by force."""
+    run_id, folder = name, layout.run_dir(api.dir, name)
     try:
         run = api.run(name)
+        run_id, folder = run.id, run.path
         found = overview(run)
     except NewerFormat:
         raise
-    except StoreError as error:
+    except StoreError:
         if not force:
-            remedy = f"otel-trackio rm --force {shlex.quote(name)} deletes it"
-            raise StoreError(f"run {name} cannot be read", remedy) from error
-        folder = layout.run_dir(api.dir, name)
-        return Doomed(
-            name, name, "cannot be read", {"id": name}, False, lambda: edit.bury(folder, name, 0)
-        )
+            raise
+        bury = partial(edit.bury, folder, run_id, 0)
+        return Doomed(run_id, run_id, "cannot be read", {"id": run_id}, False, bury)
     standing = found.standing
     about = f"{count(standing.points, 'point')}, started {age(standing.started)}"
     return Doomed(
         *(run.id, found.title, about, _named(found), standing.state == "running"),
-        delete=lambda: run.delete(force),
+        delete=partial(run.delete, force),
     )
 
 

@@ -64,7 +64,7 @@ def ls(
 ) -> None:
     """List runs, the newest last.
 
-    With PROJECT only the runs of that one. Ids are shown where several runs have one name.
+    With PROJECT only the runs of that one. Ids are shown where the names of runs look the same.
     """
     most = limit or (LIMIT if sys.stdout.isatty() and not invocation.json else None)
     runs = _runs(invocation.api, project)
@@ -111,8 +111,15 @@ def _overviews(runs: Iterable[StoredRun], state: str | None, tag: str | None) ->
 
 
 def _table(shown: Sequence[Overview]) -> RenderableType:
-    titles = Counter(each.title for each in shown)
-    return table.table(COLUMNS, [_row(each, titles[each.title] > 1) for each in shown])
+    """Ids are shown of runs whose names look the same, in the room that there is for them."""
+    names = [each.title for each in shown]
+    while True:  # An id takes room from the names, which may then look the same, too: once.
+        alike = Counter(names)
+        rows = [_row(each, alike[name] > 1) for each, name in zip(shown, names, strict=True)]
+        made = table.table(COLUMNS, rows)
+        before, names = names, table.texts(made, "RUN")
+        if names == before:
+            return made
 
 
 def _row(each: Overview, ambiguous: bool) -> Sequence[str | Text]:

@@ -83,6 +83,12 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str | Text]]) -> Ta
     return made
 
 
+def texts(made: Table, heading: str) -> list[str]:
+    """What the rows of a table show in a column."""
+    column = next(each for each in made.columns if each.header == heading)
+    return [str(cell) for cell in column.cells]
+
+
 def _fitted(cell: Text, column: Column, width: int) -> Text:
     """The cell, or its ends where it is to lose its middle: names differ at their ends."""
     if column.narrow != "cut inside" or cell.cell_len <= width:

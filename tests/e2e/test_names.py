@@ -145,10 +145,10 @@ def test_a_clock_that_jumps_back() -> None:
     """Points keep the order they were recorded in and none is dropped, whatever their times say."""
     hour = 3600 * 10**9
     times = [hour * n for n in (500_000, 500_001, 3, 2, 2, 1, 499_999, 2**62 // hour)]
-    exporter = otel_trackio.OtelTrackioExporter(project="clock", name="back")
-    for number, time in enumerate(times):
-        exporter.export(collection(float(number), time))
-    otel_trackio.finish()
+    with otel_trackio.init("clock"):
+        exporter = otel_trackio.OtelTrackioExporter()
+        for number, time in enumerate(times):
+            exporter.export(collection(float(number), time))
     (found,) = otel_trackio.Api().runs()
     history = found.history("jumping", all=True)
     assert history["time"].tolist() == times

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from otel_trackio import Api, ConfigError, MissingExtra
+from otel_trackio.cli import main as program
 from otel_trackio.demo import main
 from otel_trackio.storedrun import StoredRun
 
@@ -132,6 +135,16 @@ def test_the_report_shows_the_runs_and_where_to_go_on(
     for run in runs:
         alerts = [line for line in text if run.facts().name in line and line.startswith("✕")]
         assert len(alerts) == (run in diverging(runs))
+
+
+def test_json_is_a_document_of_the_runs_it_recorded(tmp_path: Path) -> None:
+    """As `ls` has them, and nothing else is printed."""
+    ran = CliRunner().invoke(program, ["demo", "--json", "--dir", str(tmp_path)])
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    told = json.loads(ran.stdout)
+    with Api(tmp_path) as api:
+        assert [each["id"] for each in told] == [run.id for run in api.runs()]
+    assert {(each["project"], each["state"]) for each in told} == {("digits-demo", "finished")}
 
 
 def test_without_scikit_learn_it_says_how_to_get_it(

@@ -49,6 +49,11 @@ class Program:
         environment = {**os.environ, "OTEL_TRACKIO_DIR": str(self.dir)}
         return Popen(command, env=environment, stdout=PIPE, stderr=PIPE, text=True)
 
+    def opened(self) -> list[str]:
+        """Files of the folder that this process has open."""
+        links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+        return [name for name in map(os.readlink, links) if name.startswith(str(self.dir))]
+
 
 @pytest.fixture(scope="session")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import otel_trackio
-from otel_trackio import Api
+from otel_trackio import Api, layout
 
 if TYPE_CHECKING:
     from tests.sdk.cli.conftest import Program
@@ -107,3 +107,22 @@ def test_a_run_that_is_being_recorded_is_deleted_by_force_alone(own: Program) ->
             "error: p/live is still being recorded; finish it first, or pass --force",
         )
         assert names(own.dir) == ["p/a", "p/live"]
+
+
+def test_a_run_that_cannot_be_read_is_deleted_by_force_alone(own: Program) -> None:
+    """By its id, and what is wrong with it is said once a command."""
+    recorded(own.dir, "a")
+    run_id = recorded(own.dir, "b")
+    (file,) = layout.run_files(layout.run_dir(own.dir, run_id))
+    file.write_bytes(b"nothing like a database" * 1000)
+    assert own.run("ls").stderr.count(f"warning: cannot read {file}") == 1
+    for command in (("info", run_id), ("rm", "--yes", run_id)):
+        warning, error = own.run(*command).stderr.splitlines()
+        assert warning.startswith(f"warning: cannot read {file}: file is not a database")
+        remedy = "otel-trackio doctor says why, rm --force deletes it"
+        assert error == f"error: run {run_id} cannot be read; {remedy}"
+    assert own("rm", "--yes", "--force", run_id, "a") == f"deleted {run_id}\ndeleted p/a\n"
+    assert not file.exists()
+    ran = own.run("ls")
+    assert (ran.stdout, ran.stderr[:7]) == ("", "no runs")
+    assert own.refusal("info", run_id)[1].startswith(f"error: no run {run_id!r}")

@@ -84,14 +84,34 @@ def test_ls_of_nothing_is_no_error(own: Program) -> None:
     assert own.run("ls", "--state", "failed").exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--tag", "nope"), "no runs with tag nope"),
+        (("digits", "--state", "crashed"), "no runs in digits with state crashed"),
+        (("--tag", "nope", "--state", "failed"), "no runs with state failed and tag nope"),
+    ],
+)
+def test_ls_says_what_it_was_asked_for_and_did_not_find(
+    program: Program, arguments: tuple[str, ...], said: str
+) -> None:
+    """So that a tag misspelt is seen."""
+    ran = program.run("ls", *arguments)
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (0, "", f"{said}\n")
+
+
 def test_ls_and_info_say_what_is_missing(own: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     """Values that were skipped are counted where the run is shown."""
     monkeypatch.delenv("OTEL_TRACKIO_RAISE")
     with otel_trackio.init("p", "gappy", dir=own.dir) as run:
         run.log({"x": 1, "y": "text"})
+        run.alert("odd", level="terrible")  # type: ignore[arg-type]
     assert "1 skipped: unsupported" in own("ls")
-    assert "1 skipped: unsupported" in own("info", "gappy")
-    assert own.json("info", "gappy")["counts"] == {"skipped.unsupported": 1}
+    told = own("info", "gappy")
+    assert "  missing    1 skipped: unsupported\n" in told
+    assert "  noticed    1 bad alert\n" in told
+    assert "bad alert" not in own("ls")
+    assert own.json("info", "gappy")["counts"] == {"skipped.unsupported": 1, "bad_alert": 1}
 
 
 def test_a_damaged_file_hides_nothing_else(own: Program) -> None:
@@ -201,7 +221,9 @@ def test_an_ambiguous_run_is_answered_with_ids(program: Program) -> None:
         f"error: 'same' may be 2 runs; give one of the ids {ids[0]}, {ids[1]}",
     )
     assert "give one of the ids" in program.refusal("info", ids[0][:6])[1]
-    assert program.refusal("info", ids[0][:5])[1].startswith("error: no run")
+    short = ids[0][:5]
+    status, line = program.refusal("info", short)
+    assert (status, line) == (1, f"error: no run {short!r}; ids need six characters")
 
 
 def test_alerts_are_listed_by_time(program: Program) -> None:
@@ -225,3 +247,30 @@ def test_json_is_one_document_without_nan(program: Program) -> None:
 
     for arguments in (("ls",), ("info", "odd"), ("get", "odd", "odd, value"), ("alerts",)):
         json.loads(program(*arguments, "--json"), parse_constant=refuse)
+
+
+def test_near_names_are_told_by_project_and_name(own: Program) -> None:
+    """Both may hold a slash; in a project that is right, the name alone tells how near it is."""
+    for project, name in (("a/b", "first"), ("a/b", "other"), ("a", "b/furst"), ("c", "first")):
+        otel_trackio.init(project, name, dir=own.dir).finish()
+    for asked, said in {
+        "a/b/firts": "no run 'a/b/firts'; did you mean a/b/first or a/b/furst or c/first?",
+        "a/b/zzzzz": "no run 'a/b/zzzzz'; otel-trackio ls shows what there is",
+        "firs": "no run 'firs'; did you mean a/b/first or c/first or a/b/furst?",
+        "c/other": "no run 'c/other'; did you mean a/b/other?",
+        "a/b": "'a/b' is a project; otel-trackio ls a/b",
+    }.items():
+        assert own.refusal("info", asked) == (1, f"error: {said}")
+
+
+def test_an_api_closes_what_it_opened(own: Program) -> None:
+    """After `with`, or close(), no file is open; what it found can be read again."""
+    otel_trackio.init("p", "a", dir=own.dir).finish()
+    with Api(own.dir) as api:
+        run = api.run("a")
+        assert own.opened()
+    assert not own.opened()
+    assert run.facts().name == "a"
+    assert own.opened()
+    api.close()
+    assert not own.opened()

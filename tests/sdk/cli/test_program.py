@@ -20,7 +20,8 @@ from otel_trackio.cli import main
 if TYPE_CHECKING:
     from tests.sdk.cli.conftest import Program
 
-COMMANDS = ("ls", "info", "get", "watch", "alerts", "tag", "mv", "rm", "doctor", "demo")
+LOOKING = ("ls", "info", "get", "watch", "alerts")
+COMMANDS = (*LOOKING, "tag", "mv", "rm", "sync", "pull", "doctor", "demo")
 
 
 def test_without_a_command_it_shows_its_help(program: Program) -> None:
@@ -32,6 +33,10 @@ def test_without_a_command_it_shows_its_help(program: Program) -> None:
     for code in range(4):
         assert f"\n  {code}  " in shown
     assert max(map(len, shown.splitlines())) <= 80
+    narrow = CliRunner(env={"COLUMNS": "40"}).invoke(main, ["--help"]).stdout
+    for extra in ("space", "collector"):  # A line to be copied is never broken.
+        assert f"pip install 'otel-trackio[{extra}]'\n" in shown
+        assert f"pip install 'otel-trackio[{extra}]'\n" in narrow
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -103,7 +108,10 @@ def test_shared_options_stand_before_the_command_or_after_it(
         (("tag", "small", "-"), 2, "'-' is no tag; give TAG, +TAG or -TAG"),
         (("rm",), 2, "missing argument 'RUN...'; see otel-trackio rm --help"),
         (("rm", "small", "smal", "--yes"), 1, "no run 'smal'; did you mean digits/small"),
-        (("sync",), 1, "this version has no 'sync'; pip install -U otel-trackio"),
+        (("info", "digits"), 1, "'digits' is a project; otel-trackio ls digits"),
+        (("info", "digits/xyz"), 1, "no run 'digits/xyz'; otel-trackio ls shows what there is"),
+        (("replay", "x"), 1, "'replay' is not available yet; see otel-trackio --help"),
+        (("run", "x.py"), 1, "'run' is not available yet; see otel-trackio --help"),
     ],
 )
 def test_a_mistake_is_answered_with_one_line_and_a_remedy(

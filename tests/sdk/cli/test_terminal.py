@@ -13,6 +13,10 @@ import termios
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.cells import cell_len
+
+import otel_trackio
+from otel_trackio import Api
 
 if TYPE_CHECKING:
     from tests.sdk.cli.conftest import Program
@@ -60,6 +64,62 @@ def test_tables_fit_the_terminal(program: Program, columns: int) -> None:
     assert len(lines) == 8
     assert lines[1].split()[:2] == ["finished", "digits/small"]
     assert ("POINTS" in lines[0]) == (columns == 200)
+
+
+LONG = "learning-rate-sweep-with-a-large-batch-and-a-long-warmup"
+
+
+def test_names_that_begin_alike_are_told_apart(own: Program) -> None:
+    """They lose their middle; an alert's run gives way before its text does."""
+    for seed in range(3):
+        with otel_trackio.init("project", f"{LONG}-{seed}", dir=own.dir) as run:
+            run.alert("loss is NaN", "since step 0 it is not finite")
+    for command in ("ls", "alerts"):
+        lines = STYLE.sub("", shown(own, command)).splitlines()
+        assert len(lines) == 4
+        assert max(map(len, lines)) <= 80
+        names = [line.split()[1] for line in lines[1:]]
+        assert [name[:3] + name[-2:] for name in names] == ["pro-0", "pro-1", "pro-2"]
+    assert lines[1].split(None, 2)[-1] == "loss is NaN: since step 0 it is not finite"
+
+
+def test_runs_whose_cut_names_are_the_same_are_shown_with_their_ids(own: Program) -> None:
+    """Where there is room for the whole names, they are enough."""
+    for seed in range(2):
+        otel_trackio.init("project", f"{LONG}-{seed}-{LONG}", dir=own.dir).finish()
+    with Api(own.dir) as api:
+        ids = [run.id for run in api.runs()]
+    lines = STYLE.sub("", shown(own, "ls")).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[2] for line in lines[1:]] == ids
+    assert ids[0] not in shown(own, "ls", columns=250)
+
+
+def test_wide_characters_are_cut_to_fit(own: Program) -> None:
+    """Each takes two columns."""
+    otel_trackio.init("p", "学習率" * 30 + "x", dir=own.dir).finish()
+    line = STYLE.sub("", shown(own, "ls")).splitlines()[1]
+    assert cell_len(line) <= 80
+    assert "…" in line
+    assert "率x" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "marks"),
+    [(("ls",), "~"), (("watch", LONG), "*"), (("demo",), "*")],
+)
+def test_a_terminal_that_knows_ascii_alone_gets_ascii(
+    own: Program, arguments: tuple[str, ...], marks: str
+) -> None:
+    """Marks of plots and tables have one character that stands for them, others are spelled out."""
+    with otel_trackio.init("p", LONG, dir=own.dir, tags=["é"]) as run:
+        for step in range(9):
+            run.log({"loss": step * step}, step)
+    text = shown(own, *arguments, PYTHONIOENCODING="ascii")
+    assert text.isascii()
+    assert marks in text
+    assert "\\u" not in text
+    assert ("\\xe9" in text) == (arguments == ("ls",))
 
 
 def test_a_long_table_shows_its_ends(program: Program) -> None:
