@@ -20,6 +20,10 @@ _INSTRUMENTS: dict[Attachment, str] = {
 }
 
 
+_LOSSES = ("dropped.", "skipped.", "log.failed", "log_system.failed")
+"""Reasons in a run's counts that mean that something it was given is not stored."""
+
+
 def started(run: Run, settings: Settings, attached: Attachment) -> None:
     if settings.silent:
         return
@@ -33,11 +37,16 @@ def started(run: Run, settings: Settings, attached: Attachment) -> None:
 def finished(run: Run, complete: bool, silent: bool) -> None:
     if silent or run.state == "disabled":
         return
-    lost = {k: n for k, n in run.diagnostics.counts().items() if k.startswith(("dropped", "skip"))}
-    counts = "".join(f", {amount} {reason}" for reason, amount in sorted(lost.items()))
+    lost = {
+        reason: amount
+        for reason, amount in sorted(run.diagnostics.counts().items())
+        if amount and reason.startswith(_LOSSES)
+    }
+    counts = "".join(f", {amount:,} {reason}" for reason, amount in lost.items())
     waiting = f", {run.unsynced} files wait to be synced" if run.unsynced else ""
+    noun = "point" if run.points == 1 else "points"
     later = "" if complete else "; the rest is in the journal: run otel-trackio doctor"
-    _say(f"{run.state} {run.project}/{run.name}: {run.points:,} points{counts}{waiting}{later}")
+    _say(f"{run.state} {run.project}/{run.name}: {run.points:,} {noun}{counts}{waiting}{later}")
 
 
 def _say(line: str) -> None:

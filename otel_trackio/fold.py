@@ -34,7 +34,8 @@ def fold(db: sqlite3.Connection, fresh: Sequence[Columns], least: int, room: int
     """Folds the log and `fresh` points of every series that has `least` of them or more.
 
     The rest stays in the log, unless that would leave more than `room` points there: then all
-    that gain by it are folded. Returns how many points of which series stay. Runs inside the caller's transaction.
+    that gain by it are folded. Returns how many points of which series stay. Runs inside the
+    caller's transaction.
     """
     pending = {key: [columns] for key, columns in pointlog.read(db).items()}
     for each in fresh:
