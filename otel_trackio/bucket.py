@@ -75,6 +75,8 @@ class HubBucket(HubPlace):
         return self._download(f"{endpoint}/buckets/{self._id()}/resolve/{quote(path)}")
 
     def _commit(self, add: Mapping[str, Path], delete: Sequence[str]) -> None:
+        if out := [path for path in add if ".." in path.split("/")]:
+            raise RemoteRefused(f"{out[0]!r} leads out of {self.url}", "it is no path of a remote")
         there = self._sizes([*add, *delete])
         # Files never change, so what is there in its size is there.
         new = {path: file for path, file in add.items() if there.get(path) != file.stat().st_size}

@@ -122,6 +122,7 @@ def seconds_left() -> float | None:
 
 
 def bind(session: Any) -> None:
+    return
     """Makes every request of an HTTP session end with the call whose thread makes it.
 
     Nothing changes for requests from other threads. To be repeated for each call: the client may

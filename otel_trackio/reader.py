@@ -93,6 +93,8 @@ class RunFileReader:
         """Raises StoreError or NewerFormat where the file cannot be read."""
         self.path = path
         self._db = database.open_reading(path)
+        # Whoever forgets to close a reader still leaves no connection open behind it.
+        self._closing = weakref.finalize(self, self._db.close)
         self._kept_before = _Kept(0)
         self._decoded = Decoded()  # Chunks and axes never change, and their ids are never reused.
         self._walked: Scan | None = None
@@ -124,7 +126,7 @@ class RunFileReader:
         return scan_journal(self.path, self.meta())
 
     def close(self) -> None:
-        self._db.close()
+        self._closing()
 
     @property
     def replaced(self) -> bool:
