@@ -3,9 +3,9 @@
 Left alone they do not: its client waits for ever for an answer, and its xet library tries for
 minutes. Both can be told otherwise for the whole process only (`set_client_factory`, HF_XET_*),
 and would cut the training code's own uploads of models short, too. So each call has a thread, which
-is left behind when the time is up. What it still asks ends then: a request from such a thread has
-what time is left for its timeout, and none is made afterwards. So no call that was given up commits
-later what has been done again, or undone, meanwhile.
+is left behind when the time is up. What it still asks ends then, too: a request from such a thread
+has what time is left for its timeout, and none is made afterwards. So no call that was given up
+commits later what has been done again, or undone, meanwhile.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ MOST_OVERDUE: Final = 32
 
 MOST_IDLE: Final = 2
 """Threads kept for later calls: from Python 3.12 on, an interpreter that ends starts no more."""
+
+GRACE: Final = 1.0
+"""Seconds that a request gets beyond what is left, so that the call itself is what ends first."""
 
 T = TypeVar("T")
 
@@ -122,7 +125,6 @@ def seconds_left() -> float | None:
 
 
 def bind(session: Any) -> None:
-    return
     """Makes every request of an HTTP session end with the call whose thread makes it.
 
     Nothing changes for requests from other threads. To be repeated for each call: the client may
@@ -150,7 +152,7 @@ def _timeout() -> dict[str, float]:
         return {}
     if left <= 0:
         raise Overdue("the call that asks for this was given up")
-    return {"timeout": left}
+    return {"timeout": left + GRACE}
 
 
 def hush(name: str) -> None:
