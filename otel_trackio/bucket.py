@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from otel_trackio.errors import RemoteRefused
 from otel_trackio.hubfault import READ, WRITE, status_of
 from otel_trackio.hubplace import CARD, HubPlace, bars
 from otel_trackio.remote import Entry
-
-if TYPE_CHECKING:
-    from huggingface_hub import HfApi
 
 
 class HubBucket(HubPlace):
@@ -33,13 +29,6 @@ class HubBucket(HubPlace):
 
     def commit(self, add: Mapping[str, Path], delete: Sequence[str], message: str) -> None:
         self._try(WRITE, lambda: self._commit(add, delete))
-
-    def _api(self) -> HfApi:
-        api = super()._api()
-        if not hasattr(api, "batch_bucket_files"):
-            message = f"cannot use {self.url}: this huggingface_hub knows no buckets"
-            raise RemoteRefused(message, "pip install -U 'huggingface_hub>=1.5'")
-        return api
 
     def _prepare(self, card: bytes) -> None:
         from huggingface_hub.errors import HfHubHTTPError

@@ -125,34 +125,24 @@ def seconds_left() -> float | None:
 
 
 def bind(session: Any) -> None:
-    """Makes every request of an HTTP session end with the call whose thread makes it.
+    """Makes every request of the client's HTTP session end with the call whose thread makes it.
 
     Nothing changes for requests from other threads. To be repeated for each call: the client may
     have dropped its session for a new one.
     """
-    if hasattr(session, "event_hooks"):
-        hooks = session.event_hooks["request"]
-        if _limit not in hooks:
-            hooks.append(_limit)
-    elif not hasattr(session, "otel_trackio"):  # huggingface_hub before 1.0 uses requests.
-        send = session.send
-        session.otel_trackio = True
-        session.send = lambda request, **options: send(request, **options | _timeout())
+    hooks = session.event_hooks["request"]
+    if _limit not in hooks:
+        hooks.append(_limit)
 
 
 def _limit(request: Any) -> None:
-    if timeout := _timeout():
-        kinds = ("connect", "read", "write", "pool")
-        request.extensions["timeout"] = dict.fromkeys(kinds, timeout["timeout"])
-
-
-def _timeout() -> dict[str, float]:
     left = seconds_left()
     if left is None:
-        return {}
+        return
     if left <= 0:
         raise Overdue("the call that asks for this was given up")
-    return {"timeout": left + GRACE}
+    kinds = ("connect", "read", "write", "pool")
+    request.extensions["timeout"] = dict.fromkeys(kinds, left + GRACE)
 
 
 def hush(name: str) -> None:
