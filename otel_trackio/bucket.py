@@ -25,7 +25,7 @@ class HubBucket(HubPlace):
         return [*self._try(READ, lambda: self._list(prefix.strip("/")))]
 
     def read(self, path: str) -> bytes:
-        return self._try(READ, lambda: self._read(path))
+        return self._try(READ, lambda: self._read(path), path)
 
     def commit(self, add: Mapping[str, Path], delete: Sequence[str], message: str) -> None:
         self._try(WRITE, lambda: self._commit(add, delete))

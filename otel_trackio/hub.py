@@ -29,7 +29,7 @@ class HubDataset(HubPlace):
         return [*self._try(READ, lambda: self._list(prefix.strip("/")))]
 
     def read(self, path: str) -> bytes:
-        return self._try(READ, lambda: self._read(path))
+        return self._try(READ, lambda: self._read(path), path)
 
     def commit(self, add: Mapping[str, Path], delete: Sequence[str], message: str) -> None:
         """One commit for all of it, or none where nothing is left to do."""

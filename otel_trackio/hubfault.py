@@ -18,6 +18,9 @@ PASSING: Final = frozenset({408, 409, 412, 425, 429})
 MAX_WORDS: Final = 300
 """Characters of what the Hub said that a message quotes."""
 
+_STORE: Final = re.compile(r"HTTP status \w+ error \((\d{3})[^)]*\), domain: (\S+)")
+"""How the client's xet library tells a status and an address: in a builtin ConnectionError."""
+
 READ: Final = "read"
 WRITE: Final = "write to"
 TOKENS: Final = "https://huggingface.co/settings/tokens"
@@ -44,54 +47,46 @@ class Attempt:
 
     def failed(self, error: BaseException) -> RemoteError:
         """The error to raise for one of the client's."""
-        status = status_of(error)
+        kind = type(error).__name__  # To ask by class might wait for the import that is overdue.
+        status = 401 if kind == "LocalTokenNotFoundError" else status_of(error)
         message = f"cannot {self.verb} {self.url}: {self._words(error, status)}"
-        if isinstance(error, Overdue):
-            return HubUnavailable(message, f"see whether {self.endpoint} answers here")
-        if type(error).__name__ == "OfflineModeIsEnabled":
+        if kind == "OfflineModeIsEnabled":
             return RemoteRefused(message, "unset HF_HUB_OFFLINE")
-        if type(error).__name__ == "LocalTokenNotFoundError":
-            status = 401
         if isinstance(error, ValueError | FileNotFoundError) and status is None:
             return RemoteRefused(message, "check names and paths")
-        if status is None or status < 400 or self._passes(error, status):
+        if status is None or kind == "BucketBatchError" or passes(error, status):
             return HubUnavailable(message, self._patience(error, status), retry_after(error))
         hint = self._remedy(status)
         return RemoteRefused(message, f"{hint}; {LATER}" if self.verb == WRITE else hint)
 
-    def _passes(self, error: BaseException, status: int) -> bool:
-        if status in PASSING or status >= 500 or type(error).__name__ == "BucketBatchError":
-            return True
-        # A burst of commits may get 403, and one that comes too soon after its upload 400.
-        said = str(error).lower()
-        return "too many" in said or "lfs pointer pointed to a file that does not exist" in said
-
     def _patience(self, error: BaseException, status: int | None) -> str:
         if seconds := retry_after(error):
             return f"try again in {seconds:g} s"
+        if isinstance(error, Overdue):
+            return f"see whether {self.endpoint} answers here"
         if status is None:
             return f"see whether {self.endpoint} can be reached from here"
+        if is_from_store(error):
+            return "see whether something blocks it here; HF_HUB_DISABLE_XET=1 goes another way"
         return "try again later; https://status.huggingface.co says what is down"
 
     def _remedy(self, status: int) -> str:
         right = "write" if self.verb == WRITE else "read"
-        owner = self.name.partition("/")[0] if "/" in self.name else "the user"
-        grant = f"{right} access to {self.name}, which {TOKENS} gives"
+        owner = self.name.partition("/")[0] if "/" in self.name else "its user"
+        token = f"make a token with {right} access to {self.name} at {TOKENS}"
+        token += ", and give it to HF_TOKEN or `hf auth login`"
         match status:
-            case 401 if self.token:
-                return (
-                    f"the token is not valid: give HF_TOKEN, or `hf auth login`, one with {grant}"
-                )
             case 401:
-                return f"log in by `hf auth login`, or set HF_TOKEN, with a token with {grant}"
+                fault = "the token is not valid" if self.token else "there is no token"
+                return f"{fault}: {token}"
             case 402:
                 return f"make room, or upgrade the plan of {owner}: huggingface.co/settings/billing"
             case 403:
-                return f"the token needs {grant} (a fine-grained one: for the owner {owner})"
+                return f"{token}; if fine-grained, it needs to {right} repositories of {owner}"
             case 404:
-                return f"check the name; where it is private, the token needs {grant}"
+                return f"check the name; where it is private, {token}"
             case 413:
-                return "pip install hf_xet, which sends files in parts"
+                return "pip install hf_xet, which sends less at once, or ask who runs the proxy"
         return "see whether pip install -U huggingface_hub helps"
 
     def _words(self, error: BaseException, status: int | None) -> str:
@@ -99,6 +94,8 @@ class Attempt:
         chain = _chain(error)
         told = (getattr(each, "server_message", None) for each in chain)
         said = next(filter(None, told), None) or str(chain[-1] if status is None else error)
+        if by_store := _STORE.search(said):
+            said = by_store[2]
         said = re.sub(r"(https?://[^\s?]+)\?\S+", r"\1", " ".join(said.split()))  # signed addresses
         if self.token:
             said = said.replace(self.token, REDACTED)
@@ -109,14 +106,28 @@ class Attempt:
         return f"{status} {HTTPStatus(status).phrase if known else ''}, {said}"
 
 
+def passes(error: BaseException, status: int) -> bool:
+    """Whether the same may go through later."""
+    if status in PASSING or status >= 500 or is_from_store(error):
+        return True
+    # A burst of commits may get 403, and one that comes too soon after its upload 400.
+    said = str(error).lower()
+    return "too many" in said or "lfs pointer pointed to a file that does not exist" in said
+
+
+def is_from_store(error: BaseException) -> bool:
+    """Whether it was not the Hub that answered but where it keeps files, by rights of its own."""
+    answered = _STORE.search(str(error))
+    return answered is not None and "/api/" not in answered[2]
+
+
 def status_of(error: BaseException) -> int | None:
     """The HTTP status behind an error, if one is."""
     for each in _chain(error):
         status = getattr(getattr(each, "response", None), "status_code", None)
         if status is not None:
             return int(status)
-        # Its xet library tells everything by a builtin ConnectionError.
-        if found := re.search(r"HTTP status \w+ error \((\d{3})", str(each)):
+        if found := _STORE.search(str(each)):
             return int(found[1])
     return None
 

@@ -58,16 +58,16 @@ class HubPlace:
         """A bare name's lacks the user until the first call has found out who that is."""
         return self.scheme + self._name
 
-    def _try(self, verb: str, work: Callable[[], T]) -> T:
-        """Does the work within the time; what it raises is a RemoteError."""
+    def _try(self, verb: str, work: Callable[[], T], path: str = "") -> T:
+        """Does the work within the time; what it raises is a RemoteError, about that path."""
         try:
-            return within(self.timeout, lambda: self._work(verb, work))
+            return within(self.timeout, lambda: self._work(verb, work, path))
         except Overdue as error:
-            raise self._attempt(verb, self._token).failed(error) from error
+            raise self._attempt(verb, self._token, path).failed(error) from error
 
-    def _work(self, verb: str, work: Callable[[], T]) -> T:
-        with unforked():
-            from huggingface_hub import HfApi, get_token  # noqa: F401 (takes a while)
+    def _work(self, verb: str, work: Callable[[], T], path: str) -> T:
+        with unforked():  # All of it that takes long.
+            from huggingface_hub import CommitOperationAdd, HfApi, get_token  # noqa: F401
             from huggingface_hub.errors import HfHubHTTPError
 
         for name in TALKATIVE:
@@ -82,11 +82,12 @@ class HubPlace:
             return work()
         except errors as error:
             leaks = token is not None and token in f"{error} {error.__cause__}"
-            raise self._attempt(verb, token).failed(error) from (None if leaks else error)
+            raise self._attempt(verb, token, path).failed(error) from (None if leaks else error)
 
-    def _attempt(self, verb: str, token: str | None) -> Attempt:
+    def _attempt(self, verb: str, token: str | None, path: str) -> Attempt:
         endpoint = self._endpoint or os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
-        return Attempt(verb, self.url, self._name, endpoint, token)
+        url = f"{self.url}/{path}" if path else self.url
+        return Attempt(verb, url, self._name, endpoint, token)
 
     def _api(self) -> HfApi:
         """The client, whose next requests end in time; so not to be kept for long."""
@@ -110,7 +111,7 @@ class HubPlace:
 
 
 def client_utils() -> Any:
-    """What huggingface_hub offers in `utils`: no type checker finds it there in every version."""
+    """What huggingface_hub offers in `utils`, where no type checker finds it."""
     return import_module("huggingface_hub.utils")
 
 

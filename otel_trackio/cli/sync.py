@@ -65,6 +65,8 @@ def pull(invocation: Invocation, remote: str, project: str | None) -> None:
     Only what is missing is fetched; it may be interrupted and called again.
     """
     source = remote_of(remote)
+    if invocation.dir is not None:
+        Path(invocation.dir).expanduser().mkdir(parents=True, exist_ok=True, mode=0o700)
     with _progress(f"pulling from {source.url}") as status:
         done = pull_runs(
             source,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from huggingface_hub import HfApi
@@ -12,8 +14,16 @@ from huggingface_hub import HfApi
 from otel_trackio.errors import RemoteUnavailable
 from tests.contract import places
 from tests.contract.places import NAME, ON_THE_HUB, PATHS, Place, held, some
+from tests.fakes.hub import Hub
 
 pytestmark = pytest.mark.xdist_group("hub")
+
+
+@pytest.fixture(scope="module")
+def hubs() -> Iterator[dict[str, Hub]]:
+    """Their own: what was left behind in one test may still ask for something in the next."""
+    with ExitStack() as stack:
+        yield {mode: stack.enter_context(Hub(mode)) for mode in ("regular", "lfs", "xet")}
 
 
 @pytest.fixture(params=ON_THE_HUB)
@@ -99,9 +109,11 @@ remote.prepare(b"# Card")
 
 def run(place: Place, script: str) -> str:
     """What a script prints, errors included, which finds out from the environment who it is."""
+    environment = {"PATH": "/usr/bin:/bin", **place.there.env()}
+    del environment["HF_HUB_DISABLE_PROGRESS_BARS"]
     done = subprocess.run(
         [sys.executable, "-c", PROLOGUE + script, place.kind, str(place.files)],
-        env={"PATH": "/usr/bin:/bin", **place.there.env()},
+        env=environment,
         capture_output=True,
         text=True,
         timeout=60,

@@ -185,7 +185,6 @@ def test_cli_syncs_and_pulls(here: Path, remote: Folder, tmp_path: Path) -> None
         return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
     sent = cli("sync", "--all", "--to", str(remote.root), "--dir", str(here))
-    (tmp_path / "there").mkdir()
     got = cli("pull", str(remote.root), "--dir", str(tmp_path / "there"))
     assert sent["files"] > 0
     assert (got["runs"], got["new"]) == (1, sent["new"])
