@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 
@@ -51,3 +53,17 @@ def test_threads_are_used_again() -> None:
     for _ in range(20):
         within(60, int)
     assert threading.active_count() == before
+
+
+def test_without_threads_it_is_done_here() -> None:
+    """Where no thread can be started, as when the interpreter ends, the work is done all the same."""
+    script = """
+import subprocess
+import sys
+import threading
+from otel_trackio.deadline import within
+threading.stack_size(1 << 46)  # More than there is.
+print(within(60, lambda: threading.current_thread().name))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout + done.stderr == "MainThread\n"
