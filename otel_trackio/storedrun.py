@@ -62,6 +62,31 @@ class StoredRun:
         with self.sources() as sources:
             return facts.facts_of(event for each in sources for event in each.reader.events())
 
+    @property
+    def name(self) -> str:
+        return self.facts().name
+
+    @property
+    def project(self) -> str:
+        return self.facts().project
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return self.facts().tags
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return self.facts().config
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        return self.facts().summary
+
+    @property
+    def state(self) -> RunState:
+        """running, finished, failed or crashed."""
+        return self.standing().state
+
     def standing(self) -> Standing:
         """How the run is doing: state, attempts, ranks, first and last sign of life."""
         with self.sources() as sources:

@@ -56,10 +56,8 @@ def test_threads_are_used_again() -> None:
 
 
 def test_without_threads_it_is_done_here() -> None:
-    """Where no thread can be started, as when the interpreter ends, the work is done all the same."""
+    """Where no thread can be started, as at the interpreter's end, work is done all the same."""
     script = """
-import subprocess
-import sys
 import threading
 from otel_trackio.deadline import within
 threading.stack_size(1 << 46)  # More than there is.

@@ -37,6 +37,8 @@ def test_run_is_visible_from_the_start() -> None:
     facts = stored.facts()
     assert (facts.name, facts.project, facts.group) == ("first", "p", "g")
     assert (facts.tags, facts.notes, facts.config) == (("t",), "n", {"lr": 0.1})
+    assert (stored.name, stored.project, stored.tags) == ("first", "p", ("t",))
+    assert (stored.config, stored.summary, stored.state) == ({"lr": 0.1}, {}, "running")
     assert stored.standing().state == "running"
     run.finish()
     assert stored.standing().state == run.state == "finished"
