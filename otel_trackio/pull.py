@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from otel_trackio import edit, facts, layout, place, segment
-from otel_trackio.errors import StoreBusy, StoreError
+from otel_trackio.errors import RemoteRefused, StoreBusy, StoreError
 from otel_trackio.lease import Lease
 from otel_trackio.model import Columns, Event
 from otel_trackio.remote import Remote
@@ -61,6 +61,10 @@ def pull(
     RemoteError, or StoreError where a segment is damaged.
     """
     catalog = _catalog(remote)
+    if not catalog.writers:
+        raise RemoteRefused(
+            f"no runs in {remote.url}", "check its name, and that you may read what is there"
+        )
     done = Pulled()
     for writers in catalog.writers.values():
         run_id, events = _events(catalog, writers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,12 +68,12 @@ class Folder:
 
     def list(self, prefix: str) -> list[Entry]:
         with self._translated("list"):
-            found = sorted(self._inside(prefix).rglob("*"))
-            return [
+            found = [
                 Entry(path.relative_to(self.root).as_posix(), path.stat().st_size)
-                for path in found
+                for path in self._inside(prefix).rglob("*")
                 if path.is_file() and path.suffix != UNFINISHED
             ]
+        return sorted(found, key=lambda entry: entry.path)
 
     def read(self, path: str) -> bytes:
         with self._translated("read"):
@@ -114,7 +115,7 @@ UNFINISHED = ".tmp"
 def write_whole(path: Path, data: bytes) -> None:
     """Writes a file that is there whole or not at all, whatever dies meanwhile."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}{UNFINISHED}")
     with unfinished.open("wb") as file:
         file.write(data)
         file.flush()

@@ -117,6 +117,7 @@ class Syncer:
         if isinstance(error, RemoteUnavailable):
             self._diagnostics.error("sync.unavailable", f"cannot sync now: {error} ({later})")
         else:
+            self._prepared = False  # It may have been removed meanwhile.
             self._diagnostics.count("sync.refused")
             self._diagnostics.warn_once(
                 f"refused {error.message}", f"cannot sync: {error} ({later})"

@@ -14,6 +14,7 @@ import pytest
 
 import otel_trackio
 from otel_trackio import Api, Run, layout
+from otel_trackio.errors import RemoteRefused
 from otel_trackio.outbox import Outbox
 from otel_trackio.pull import Pulled, pull
 from otel_trackio.push import push
@@ -130,6 +131,12 @@ def test_a_project_alone_can_be_pulled(here: Path, remote: Folder, tmp_path: Pat
     everything(here, remote)
     pull(remote, tmp_path / "there", "other")
     assert [run.id for run in Api(tmp_path / "there").runs()] == [other.id]
+
+
+def test_a_remote_without_runs_is_named(remote: Folder, tmp_path: Path) -> None:
+    """A mistyped name is no success."""
+    with pytest.raises(RemoteRefused, match=r"no runs in .*remote; check its name"):
+        pull(remote, tmp_path / "there")
 
 
 def test_equal_ranges_give_equal_bytes(here: Path, remote: Folder, tmp_path: Path) -> None:
