@@ -116,6 +116,10 @@ def _fit(widths: dict[int, int], columns: Sequence[Column], width: int) -> None:
         for place in reversed(list(widths)):
             if excess() > 0 and columns[place].narrow in ways:
                 widths[place] = max(widths[place] - excess(), min(widths[place], NARROW))
+    for place in reversed(list(widths)):  # At last down to the headings.
+        if excess() > 0 and columns[place].narrow == "cut":
+            least = min(widths[place], len(columns[place].heading))
+            widths[place] = max(widths[place] - excess(), least)
 
 
 def pairs(rows: Iterable[tuple[str, str | Text]]) -> Table:
