@@ -151,6 +151,8 @@ class Recorder:
         for key, value in flatten(metrics):
             try:
                 if isinstance(value, Histogram):
+                    if value.problem:
+                        raise Unsupported(value.problem)
                     self._put_histogram(key, value, at)
                 else:
                     numbers[key] = number_of(value)

@@ -30,17 +30,26 @@ class Histogram:
     """A distribution to log: `log({"weights": Histogram(layer.weight)})`.
 
     `values` is any array, tensor or sequence of numbers; values that are not finite are counted
-    apart. `bins` equal-width bins span the finite ones.
+    apart. `bins` equal-width bins span the finite ones. What cannot be made one of is skipped by
+    `log`, like any other value that is no number; `problem` says why.
     """
 
     def __init__(self, values: Any, bins: int = DEFAULT_BINS) -> None:
+        self.problem = ""
+        self.data: dict[str, Any] = {"count": 0, "counts": [0]}
+        try:
+            self._fill(values, bins)
+        except (TypeError, ValueError) as error:
+            self.problem = f"is no histogram: {error}; give numbers, and a whole number of bins"
+
+    def _fill(self, values: Any, bins: int) -> None:
         numbers = np.asarray(_on_host(values), dtype=np.float64).ravel()
         finite = numbers[np.isfinite(numbers)]
         bounds = _bounds(finite, bins)
         # OpenTelemetry's form: a bucket includes its upper bound, the first one everything up to
         # the first bound, and the last one what is above all of them.
         counts = np.bincount(np.searchsorted(bounds, finite, "left"), minlength=len(bounds) + 1)
-        self.data: dict[str, Any] = {
+        self.data = {
             "count": len(finite),
             "nonfinite": len(numbers) - len(finite),
             "sum": number_to_json(float(finite.sum())),
@@ -51,7 +60,7 @@ class Histogram:
         }
 
     def __repr__(self) -> str:
-        return f"Histogram(count={self.data['count']}, bins={len(self.data['counts']) - 2})"
+        return f"Histogram(count={self.data['count']}, buckets={len(self.data['counts'])})"
 
 
 def _bounds(finite: Values, bins: int) -> Values:

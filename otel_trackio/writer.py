@@ -31,7 +31,7 @@ from otel_trackio.settings import Settings
 from otel_trackio.threads import started
 
 RETRY_SECONDS: Final = 5.0
-"""How long the writer waits after a failure before it tries again."""
+"""How long the writer waits after a failure at most; an interval, where that is shorter."""
 
 
 class Writer:

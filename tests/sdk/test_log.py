@@ -307,3 +307,13 @@ def test_a_counter_that_shares_its_key_is_shown_alike_everywhere() -> None:
     assert shown == [10, 20, 30, 1, 10, 20, 30, 1]
     assert curve.buckets.max.max() == metric.max == 30
     assert metric.last == curve.buckets.last[-1] == 1
+
+
+@pytest.mark.parametrize("values_and_bins", [("abc", 8), ([1 + 2j], 8), ([1.0], "auto"), ([1], -2)])
+def test_what_is_no_histogram_is_skipped(values_and_bins: Any, caplog: Any) -> None:
+    """Making one of what holds no numbers raises nothing; logging it warns and is counted."""
+    with otel_trackio.init("p") as run:
+        run.log({"w": Histogram(*values_and_bins), "x": 1})
+    assert values(run, "x") == [1]
+    assert run.diagnostics.counts() == {"skipped.unsupported": 1}
+    assert "metric 'w' is no histogram" in caplog.text
