@@ -47,15 +47,38 @@ class UnknownMetric(OtelTrackioError, LookupError):
 
 
 class RemoteError(OtelTrackioError):
-    """A remote does not take or give what was asked of it."""
+    """A remote does not take or give what was asked of it.
+
+    `kind` is what such failures are counted by: an HTTP status, or a word.
+    """
+
+    def __init__(self, message: str, hint: str = "", kind: str = "failed") -> None:
+        super().__init__(message, hint)
+        self.kind = kind
 
 
 class RemoteUnavailable(RemoteError):
-    """It did not answer, or not now: the same may go through later, or have gone through."""
+    """It did not answer, or not now: the same may go through later, or have gone through.
+
+    `retry_after` is how many seconds it asks to wait, where it does.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        kind: str = "unavailable",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, hint, kind)
+        self.retry_after = retry_after
 
 
 class RemoteRefused(RemoteError):
     """It will not do that; `hint` says what helps."""
+
+    def __init__(self, message: str, hint: str = "", kind: str = "refused") -> None:
+        super().__init__(message, hint, kind)
 
 
 class StoreError(OtelTrackioError):

@@ -29,14 +29,18 @@ def extract(file: RunFile, first: int, last: int) -> Extract:
 
 def _points(db: sqlite3.Connection, first: int, last: int) -> dict[int, Columns]:
     parts: dict[int, list[Columns]] = {}
-    query = "SELECT id FROM chunk WHERE last_seq >= ? AND first_seq <= ?"
+    query = "SELECT id FROM chunk WHERE last_seq >= ? AND first_seq <= ? ORDER BY first_seq"
     for (chunk_id,) in db.execute(query, (first, last)).fetchall():
-        columns = read_chunk(db, chunk_id)
+        # Of thousands of keys only what is wanted is held, and one whole chunk.
+        _add(parts, _between(read_chunk(db, chunk_id), first, last))
+    for columns in pointlog.read(db, first - 1, last).values():
+        _add(parts, columns)
+    return {key: interleaved(each) for key, each in parts.items()}
+
+
+def _add(parts: dict[int, list[Columns]], columns: Columns) -> None:
+    if len(columns):
         parts.setdefault(columns.series, []).append(columns)
-    for key, columns in pointlog.read(db, first - 1).items():
-        parts.setdefault(key, []).append(columns)
-    found = {key: _between(interleaved(each), first, last) for key, each in parts.items()}
-    return {key: columns for key, columns in found.items() if len(columns)}
 
 
 def _between(columns: Columns, first: int, last: int) -> Columns:

@@ -27,14 +27,6 @@ TOKENS: Final = "https://huggingface.co/settings/tokens"
 LATER: Final = "runs stay on this machine meanwhile, and `otel-trackio sync` sends them later"
 
 
-class HubUnavailable(RemoteUnavailable):
-    """`retry_after` is how many seconds the Hub asks to wait, where it does."""
-
-    def __init__(self, message: str, hint: str = "", retry_after: float | None = None) -> None:
-        super().__init__(message, hint)
-        self.retry_after = retry_after
-
-
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What was tried: `verb` is READ or WRITE; `name` is the place's, `token` one's own."""
@@ -55,9 +47,11 @@ class Attempt:
         if isinstance(error, ValueError | FileNotFoundError) and status is None:
             return RemoteRefused(message, "check names and paths")
         if status is None or kind == "BucketBatchError" or passes(error, status):
-            return HubUnavailable(message, self._patience(error, status), retry_after(error))
+            hint = self._patience(error, status)
+            return RemoteUnavailable(message, hint, _kind(error, status), retry_after(error))
         hint = self._remedy(status)
-        return RemoteRefused(message, f"{hint}; {LATER}" if self.verb == WRITE else hint)
+        hint = f"{hint}; {LATER}" if self.verb == WRITE else hint
+        return RemoteRefused(message, hint, str(status))
 
     def _patience(self, error: BaseException, status: int | None) -> str:
         if seconds := retry_after(error):
@@ -104,6 +98,12 @@ class Attempt:
             return said or type(error).__name__
         known = status in HTTPStatus.__members__.values()
         return f"{status} {HTTPStatus(status).phrase if known else ''}, {said}"
+
+
+def _kind(error: BaseException, status: int | None) -> str:
+    if status is not None:
+        return str(status)
+    return "timeout" if isinstance(error, Overdue) else "unreachable"
 
 
 def passes(error: BaseException, status: int) -> bool:

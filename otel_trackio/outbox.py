@@ -7,10 +7,12 @@ written: after a crash the same range gives the same bytes at the same path.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from otel_trackio import layout, place, segment
+from otel_trackio.backlog import numbers_behind
 from otel_trackio.extract import extract
 from otel_trackio.model import Event
 from otel_trackio.remote import UNFINISHED, Entry, write_whole
@@ -28,19 +30,27 @@ class Outbox:
 
     def __init__(self, dir: Path, url: str) -> None:
         self.root = dir / "outbox" / layout.encode_id(url)
-        self.lock = self.root.with_suffix(".lock")
+        self.lock = self.root.with_name(self.root.name + ".lock")
+        self.state = self.root.with_name(self.root.name + ".json")
         self._cursor = f"sync:{url}"
 
     def cut(self, file: RunFile) -> int:
         """Writes what `file` has recorded since it was cut last; how many numbers that were."""
         amount = 0
-        while (last := self._next(file)) is not None:
-            first = file.cursor(self._cursor) + 1
-            self._write(file, first, last)
-            with file.transaction():
-                file.set_cursor(self._cursor, last)
-            amount += last - first + 1
+        while numbers := self.cut_one(file):
+            amount += numbers
         return amount
+
+    def cut_one(self, file: RunFile) -> int:
+        """The same for one segment, which bounds how long it takes; 0 where all is cut."""
+        last = self._next(file)
+        if last is None:
+            return 0
+        first = file.cursor(self._cursor) + 1
+        self._write(file, first, last)
+        with file.transaction():
+            file.set_cursor(self._cursor, last)
+        return last - first + 1
 
     def _next(self, file: RunFile) -> int | None:
         """The end of the range to be cut, committed for good; None where all is cut."""
@@ -61,6 +71,15 @@ class Outbox:
         for name, table in segment.tables(found).items():
             path = place.path_of(name, found.owner.run, found.owner.writer, first, last)
             write_whole(self.root / path, segment.encode(table))
+
+    def has_begun(self, file: RunFile) -> bool:
+        """Whether anything of `file` was ever cut."""
+        return file.cursor(self._cursor) > 0
+
+    def behind(self, file: RunFile, waiting: Iterable[Entry]) -> int:
+        """How many numbers of `file` the remote has not, where those segments wait."""
+        position = file.cursor(self._cursor)
+        return numbers_behind(file.meta("next_seq"), position, file.meta("writer"), waiting)
 
     def waiting(self) -> list[Entry]:
         """What is to be uploaded: the oldest numbers of each writer first."""

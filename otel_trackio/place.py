@@ -11,6 +11,8 @@ from otel_trackio import layout
 ROOT: Final = "data/v1"
 """Where segments of this schema lie; those of a later one lie elsewhere."""
 
+TABLES: Final = ("points", "events", "histograms", "records")
+
 _PATH: Final = re.compile(
     r"data/v1/(?P<table>[a-z]+)/run=(?P<run>[^/]+)/(?P<writer>[^/]+)-(?P<first>\d+)-(?P<last>\d+)"
     r"\.parquet"
@@ -18,12 +20,18 @@ _PATH: Final = re.compile(
 
 
 def path_of(table: str, run: str, writer: str, first: int, last: int) -> str:
-    """Where a segment lies: the tree of a remote is its manifest.
+    """Where a segment lies: the tree of a remote is its manifest."""
+    return f"{run_folder(table, run)}/{encoded(writer)}-{first:012}-{last:012}.parquet"
 
-    Ids are encoded as on disk, with `!` for `%`, which some clients of the Hub cannot read.
-    """
-    run, writer = (layout.encode_id(each).replace("%", "!") for each in (run, writer))
-    return f"{ROOT}/{table}/run={run}/{writer}-{first:012}-{last:012}.parquet"
+
+def run_folder(table: str, run: str) -> str:
+    """The folder of a run's segments of one table."""
+    return f"{ROOT}/{table}/run={encoded(run)}"
+
+
+def encoded(id: str) -> str:
+    """An id as on disk, with `!` for `%`, which some clients of the Hub cannot read."""
+    return layout.encode_id(id).replace("%", "!")
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,13 +33,13 @@ def insert(db: sqlite3.Connection, columns: Sequence[Columns]) -> None:
     db.executemany("INSERT INTO point VALUES (?, ?, ?, ?, ?)", rows)
 
 
-def read(db: sqlite3.Connection, after: int = 0) -> dict[int, Columns]:
-    """The log's points numbered above `after`, by series."""
+def read(db: sqlite3.Connection, after: int = 0, last: int = SQLITE_MAX - 1) -> dict[int, Columns]:
+    """The log's points numbered above `after`, up to `last`, by series."""
     query = (
         "SELECT seq, series, coalesce(step, ?), time_ns, value FROM point"
-        " WHERE seq > ? ORDER BY seq"
+        " WHERE seq > ? AND seq <= ? ORDER BY seq"
     )
-    rows = db.execute(query, (NO_STEP, after)).fetchall()
+    rows = db.execute(query, (NO_STEP, after, last)).fetchall()
     if not rows:
         return {}
     seq, series, step, time, value = zip(*rows, strict=True)

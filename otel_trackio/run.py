@@ -31,8 +31,19 @@ MAX_ALERT_TEXT: Final = 10_000
 class Syncer(Protocol):
     """Keeps a remote up to date with a run."""
 
+    def soon(self) -> None:
+        """Moves the next sync forward, as far as the remote's limits let it."""
+        ...
+
+    def now(self, timeout: float) -> int:
+        """Syncs what is stored within so many seconds; how many numbers wait on then.
+
+        The machine may go away: from now on it syncs as often as it may.
+        """
+        ...
+
     def finish(self, timeout: float) -> int:
-        """Syncs what is left within so many seconds; how many files wait on then."""
+        """The same, for the last time."""
         ...
 
 
@@ -72,7 +83,8 @@ class Run:
         self._on_finish = on_finish
         self._finishing = threading.RLock()
         self._forked = False
-        self._syncer: Syncer | None = None
+        self._interrupted = False
+        self._syncers: list[Syncer] = []
         self.state: State = "disabled"
         self.unsynced = 0
         self._writer: Writer | None = None
@@ -224,15 +236,38 @@ class Run:
             self._on_finish(self, complete)
 
     def sync_by(self, start: Callable[[Writer], Syncer]) -> None:
-        """Keeps a remote up to date with the run, until it ends."""
+        """Keeps a remote, or one more, up to date with the run, until it ends."""
         if self._writer is not None:
-            self._syncer = start(self._writer)
+            self._syncers.append(start(self._writer))
+
+    def sync_soon(self) -> None:
+        """Moves the next sync forward, if the run has a remote: a checkpoint was written, say."""
+        for syncer in self._syncers:
+            syncer.soon()
+
+    def sync_now(self, timeout: float = 60) -> bool:
+        """Stores and syncs everything recorded so far; False if that took longer than `timeout`.
+
+        The run goes on, and is synced more often for a while: the machine may be about to go away.
+        """
+        deadline = time.monotonic() + timeout
+        if not self.flush(timeout):
+            return False
+        waiting = [each.now(max(0.0, deadline - time.monotonic())) for each in self._syncers]
+        return max(waiting, default=0) == 0
+
+    def interrupt(self, signal: str, timeout: float) -> None:
+        """Ends the run as failed because a signal ends the process, as far as time allows."""
+        self._interrupted = True
+        self._end("failed", {"exit_code": 1, "error": signal}, timeout)
 
     def _sync_out(self, deadline: float) -> None:
-        if self._syncer is None or self._writer is None:
-            return
-        if self._writer.flush(max(0.0, deadline - time.monotonic())):
-            self.unsynced = self._syncer.finish(max(0.0, deadline - time.monotonic()))
+        if self._syncers and self._writer is not None:
+            if not self._writer.flush(max(0.0, deadline - time.monotonic())):
+                return
+            for syncer in self._syncers:
+                left = syncer.finish(max(0.0, deadline - time.monotonic()))
+                self.unsynced = max(self.unsynced, left)
 
     def _leave(self, timeout: float) -> None:
         # A forked child has its own file; the run itself is its parent's to end.
@@ -265,6 +300,7 @@ class Run:
             self._finishing = threading.RLock()
             self.diagnostics = Diagnostics(self.diagnostics.raise_errors)
             self._writer = self._recorder = None
+            self._syncers = []  # The parent's threads; it brings what its children leave, too.
 
     def _revived(self) -> Recorder | None:
         """A forked child that logs joins the run with a file of its own."""
@@ -275,6 +311,8 @@ class Run:
                 if self._recorder is None:
                     self._record_with(self._open_writer("fork", self.diagnostics))
                 return self._recorder
+        if self._interrupted:
+            return None  # What goes on for a moment more is not told off for it.
         self.diagnostics.error(
             "dropped.finished", f"run {self.name} is {self.state}: call init() to log to a new one"
         )

@@ -51,6 +51,7 @@ def init(
     remote: str | None = None,
     dataset_id: str | None = None,
     bucket_id: str | None = None,
+    private: bool | None = None,
     run_name: str | None = None,
 ) -> Run:
     """Starts a run, or goes on with one, and makes it the active run of this process.
@@ -59,7 +60,8 @@ def init(
     `config` is a mapping, a Namespace, a dataclass or anything with `to_dict`.
     `resume` says whether a run of that `id`, or that project and name, may ("allow") or must
     exist already. `mode` "offline" keeps everything on this machine, "disabled" records nothing.
-    `remote`, `dataset_id` or `bucket_id` names where the run is synced, if anywhere.
+    `remote`, `dataset_id` or `bucket_id` names where the run is synced, if anywhere; what has to
+    be made there is private unless `private` is False.
     What is not given comes from the environment, then from defaults: see Settings. A run that is
     active already is finished first, unless it is the one asked for. Raises ConfigError.
     """
@@ -77,6 +79,7 @@ def init(
             "remote": remote,
             "dataset_id": dataset_id,
             "bucket_id": bucket_id,
+            "private": private,
         },
         os.environ,
     )

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -52,6 +53,31 @@ def _tags(value: object) -> tuple[str, ...]:
         raise ValueError("labels between commas, or a list of them")
     tags = value.split(",") if isinstance(value, str) else value
     return tuple(tag for each in tags if (tag := _text(each).strip()))
+
+
+def _scratch(value: object) -> Path | None:
+    return _folder(value) if value else None
+
+
+_LASTING = re.compile(r"(\d+(?:\.\d+)?) ?(s|m|h|d)?", re.IGNORECASE)
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _deadline(value: object) -> datetime | timedelta | None:
+    """A duration as Hugging Face Jobs spells one (seconds without a unit), or a moment."""
+    if isinstance(value, datetime | timedelta):
+        return value
+    if not value:
+        return None
+    if found := _LASTING.fullmatch(str(value).strip()):
+        return timedelta(**{_UNITS[(found[2] or "s").lower()]: float(found[1])})
+    try:
+        moment = datetime.fromisoformat(str(value).strip())
+    except ValueError:
+        raise ValueError(
+            "a duration such as 30m or 2h, or a time such as 2026-01-31T12:00Z"
+        ) from None
+    return moment.astimezone()  # Without a zone it is this machine's.
 
 
 def _one_of(options: Mapping[str, object]) -> Parse:
@@ -178,6 +204,27 @@ SETTINGS: Final = (
         doc="the same, for a bucket",
     ),
     Setting(
+        "private",
+        ("OTEL_TRACKIO_PRIVATE",),
+        default="1",
+        parse=_FLAG,
+        doc="0 makes a new dataset or bucket public; what exists stays as it is",
+    ),
+    Setting(
+        "deadline",
+        ("OTEL_TRACKIO_DEADLINE",),
+        default="",
+        parse=_deadline,
+        doc="when the machine goes away: `90s`, `30m`, `2h` after its start, or a time",
+    ),
+    Setting(
+        "scratch",
+        ("OTEL_TRACKIO_SCRATCH",),
+        default="",
+        parse=_scratch,
+        doc="a folder on a local disk to record in, where `dir` is on a network; else the job's",
+    ),
+    Setting(
         "interval",
         ("OTEL_TRACKIO_INTERVAL",),
         default="1.0",
@@ -251,6 +298,9 @@ class Settings:
     remote: str
     dataset_id: str
     bucket_id: str
+    private: bool
+    deadline: datetime | timedelta | None
+    scratch: Path | None
     interval: float
     silent: bool
     raise_errors: bool

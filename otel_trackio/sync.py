@@ -35,26 +35,33 @@ def sync(
 
     Files of live processes are theirs to sync, and are counted. Raises RemoteError, StoreError.
     """
-    outbox = Outbox(dir, remote.url)
+    remote.prepare(card(remote.url))
+    outbox = Outbox(dir, remote.url)  # Now that a bare name is a full one.
     numbers = live = 0
     for path in (path for folder in folders for path in layout.run_files(folder)):
         recovery.recover(path)
-        cut = _cut(outbox, path)
+        cut = cut_stored(outbox, path)
         live += cut is None
         numbers += cut or 0
-    remote.prepare(card(remote.url))
     return Synced(numbers, push(outbox, remote, progress), live)
 
 
-def _cut(outbox: Outbox, path: Path) -> int | None:
-    """How many numbers of a file were cut; None where a live process holds it."""
+def cut_stored(outbox: Outbox, path: Path, begun: bool = False) -> int | None:
+    """How many numbers of a file were cut; None where a live process holds it.
+
+    With `begun`, only where the file was synced to the remote before.
+    """
+    if layout.journal_file(path).exists():
+        return None  # Recovery left it: its writer may live on another machine.
     lease = Lease.take(layout.lock_file(path))
     if lease is None:
         return None
     try:
         file = RunFile.open(path)
         try:
-            return 0 if file.meta(REPLICA) is not None else outbox.cut(file)
+            if file.meta(REPLICA) is not None or (begun and not outbox.has_begun(file)):
+                return 0
+            return outbox.cut(file)
         finally:
             file.close()
     finally:

@@ -1,124 +1,260 @@
 """The sync of a live run: a thread that cuts what is new on a cadence, and uploads it.
 
-Of all processes of a machine that sync to one remote, the one that holds the outbox's lease uploads
-what every one of them has cut: the Hub allows few commits an hour.
+The processes of a machine that sync to one remote share an outbox. Each cuts its own file; what all
+have cut goes up in one commit, by whichever comes first: the Hub allows few commits an hour.
 """
 
 from __future__ import annotations
 
+import heapq
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from otel_trackio import layout, recovery, syncstate
+from otel_trackio.cadence import REMOTE, URGENT_SECONDS, Cadence, Past, due, is_urgent
 from otel_trackio.card import card
 from otel_trackio.diagnostics import Diagnostics
-from otel_trackio.errors import RemoteError, RemoteUnavailable
+from otel_trackio.errors import RemoteError, RemoteUnavailable, StoreError
 from otel_trackio.lease import Lease
 from otel_trackio.outbox import Outbox
 from otel_trackio.push import push
 from otel_trackio.remote import Remote
 from otel_trackio.runfile import RunFile
+from otel_trackio.sync import cut_stored
 from otel_trackio.threads import started
-
-FIRST_SECONDS: Final = 30.0
-"""When a run is synced first: soon, as its machine may not live long."""
-
-EARLY_SECONDS: Final = 60.0
-"""How often it is synced while it is young."""
-
-EARLY_UNTIL: Final = 600.0
-"""How many seconds it is young."""
-
-STEADY_SECONDS: Final = 300.0
-"""How often it is synced from then on."""
-
-LONGEST_WAIT: Final = 900.0
-"""Seconds between tries at most, however often the remote has failed."""
 
 JITTER: Final = 0.2
 """Which part of a wait is left to chance, so that jobs that start together do not sync so."""
+
+CUT_SECONDS: Final = 60.0
+"""How long the writer thread may take to come to cutting a segment."""
+
+BEHIND_SECONDS: Final = 2.0
+"""How long it may take to come to counting what waits."""
+
+LEASE_SECONDS: Final = 0.1
+"""Between two tries to take the outbox from another process."""
+
+MOST_STORED: Final = 100
+"""Files of dead writers, the newest, of which a run's first sync brings what they left."""
 
 Perform = Callable[[Callable[[RunFile], int], float], int]
 """Does something with the run file, on the thread that owns it, within so many seconds."""
 
 
 class Syncer:
-    """Syncs one run to one remote, from its start until `finish`."""
+    """Syncs the run whose file is at `path` to one remote, from its start until `finish`."""
 
     def __init__(
-        self, dir: Path, remote: Remote, diagnostics: Diagnostics, perform: Perform
+        self,
+        dir: Path,
+        path: Path,
+        remote: Remote,
+        diagnostics: Diagnostics,
+        perform: Perform,
+        cadence: Cadence = REMOTE,
+        seconds_left: float | None = None,
     ) -> None:
+        """`seconds_left` is how long the machine will be there, where that is known."""
+        self._dir = dir
+        self._path = path
         self._remote = remote
         self._diagnostics = diagnostics
         self._perform = perform
-        self._outbox = Outbox(dir, remote.url)
-        self._started = time.monotonic()
-        self._failures = 0
-        self._prepared = False
-        self._stop = threading.Event()
-        self._turn = threading.Lock()
-        started(threading.Thread(target=self._run, name="otel-trackio-sync", daemon=True))
+        self._cadence = cadence
+        now = time.monotonic()
+        deadline = None if seconds_left is None else now + seconds_left
+        self._past = Past(now, deadline=deadline, chance=_chance())
+        self._outbox: Outbox | None = None
+        self._seen: dict[Path, int] = {}
+        self._asked = self._answered = 0
+        self._until = 0.0
+        self._stopping = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="otel-trackio-sync", daemon=True)
+        self._threaded = started(self._thread)
 
     @property
     def url(self) -> str:
         return self._remote.url
 
+    def soon(self) -> None:
+        """Moves the next sync forward, as far as the cadence lets it."""
+        with self._changed:
+            self._past = replace(self._past, forward=True)
+            self._changed.notify_all()
+
+    def now(self, timeout: float) -> int:
+        """Syncs what is stored within so many seconds; how many numbers wait on then.
+
+        The machine may go away: for a while it syncs as often as the cadence lets it.
+        """
+        with self._changed:
+            self._past = replace(self._past, urgent_until=time.monotonic() + URGENT_SECONDS)
+        return self._at_once(timeout)
+
     def finish(self, timeout: float) -> int:
-        """Syncs what is left, within `timeout` seconds; how many files wait on then."""
-        self._stop.set()
-        last = threading.Thread(target=self._sync, args=(timeout,), daemon=True)
-        if started(last):
-            last.join(timeout)
-        else:
-            self._sync(timeout)
-        return len(self._outbox.waiting())
+        """The same, for the last time."""
+        self._stopping = True
+        return self._at_once(timeout)
+
+    def _at_once(self, timeout: float) -> int:
+        with self._changed:
+            self._until = time.monotonic() + timeout
+            self._asked += 1
+            wanted = self._asked
+            self._changed.notify_all()
+            if self._threaded:
+                alive = self._thread.is_alive
+                self._changed.wait_for(lambda: self._answered >= wanted or not alive(), timeout)
+        if not self._threaded:
+            self._sync(at_once=True)
+        return self._behind()
 
     def _run(self) -> None:
-        while not self._stop.wait(self._next_wait()):
-            self._sync(STEADY_SECONDS)
+        while not (self._stopping and self._answered == self._asked):
+            asked = self._wait()
+            self._sync(at_once=asked > self._answered)
+            with self._changed:
+                self._answered = asked
+                self._changed.notify_all()
 
-    def _next_wait(self) -> float:
-        age = time.monotonic() - self._started
-        wait = FIRST_SECONDS if age < FIRST_SECONDS else EARLY_SECONDS
-        wait = STEADY_SECONDS if age > EARLY_UNTIL else wait
-        wait = min(LONGEST_WAIT, wait * 2**self._failures)
-        return float(wait * random.uniform(1 - JITTER, 1 + JITTER))
+    def _wait(self) -> int:
+        """Until a sync is due, or asked for; how many have been asked for."""
+        with self._changed:
+            while self._asked == self._answered:
+                left = due(self._cadence, self._past) - time.monotonic()
+                if left <= 0:
+                    break
+                self._changed.wait(left)
+            return self._asked
 
-    def _sync(self, timeout: float) -> None:
-        with self._turn:
-            try:
-                self._perform(self._outbox.cut, timeout)
-                self._upload()
-                self._failures = 0
-            except RemoteError as error:
-                self._failures += 1
-                self._told(error)
-            except Exception as error:  # noqa: BLE001 (the edge to training)
-                self._failures += 1
-                self._diagnostics.error("sync.failed", f"cannot sync to {self.url}: {error}")
-
-    def _upload(self) -> None:
-        lease = Lease.take(self._outbox.lock)
-        if lease is None:
-            return  # Another process of this machine uploads for us.
+    def _sync(self, at_once: bool) -> None:
+        pause = due(self._cadence, self._past) - (self._past.tried or self._past.started)
+        failures, wait = self._past.failures + 1, 0.0
         try:
-            if not self._prepared:
+            outbox = self._prepared()
+            self._cut(outbox)
+            self._upload(outbox, at_once, pause / 2)
+            failures = 0
+        except RemoteError as error:
+            wait = getattr(error, "retry_after", None) or 0.0
+            self._told(error)
+        except Exception as error:  # noqa: BLE001 (the edge to training)
+            self._diagnostics.error("sync.failed", f"cannot sync to {self.url}: {error}")
+        with self._changed:
+            self._past = replace(
+                self._past,
+                tried=time.monotonic(),
+                failures=failures,
+                retry_after=wait,
+                forward=False,
+                chance=_chance(),
+            )
+
+    def _prepared(self) -> Outbox:
+        """The outbox of the remote, whose full name is known only once it was reached."""
+        if self._outbox is None:
+            before = Outbox(self._dir, self.url)
+            try:
                 self._remote.prepare(card(self.url))
-                self._prepared = True
-            push(self._outbox, self._remote)
+            except RemoteError as error:
+                _note_failure(before, error)
+                raise
+            self._outbox = Outbox(self._dir, self.url)
+            if self._outbox.state != before.state:
+                before.state.unlink(missing_ok=True)
+        return self._outbox
+
+    def _cut(self, outbox: Outbox) -> None:
+        # One at a time: between them the writer thread stores what is logged meanwhile.
+        while self._perform(outbox.cut_one, CUT_SECONDS):
+            pass
+        for path in self._others():
+            try:
+                recovery.recover(path)
+                cut_stored(outbox, path, begun=path.parent != self._path.parent)
+            except (StoreError, OSError) as error:
+                self._diagnostics.error("sync.failed", f"cannot sync {path}: {error}")
+
+    def _others(self) -> Iterator[Path]:
+        """Files that have changed, and that processes which are gone may have left.
+
+        They are the run's, and at first other runs' too, if those were synced to this remote.
+        """
+        paths = layout.run_files(self._path.parent)
+        if self._past.tried is None:
+            paths += heapq.nlargest(MOST_STORED, _all_files(self._dir), key=_changed)
+        for path in dict.fromkeys(paths):
+            changed = _changed(path)
+            if path != self._path and changed > self._seen.get(path, 0):
+                self._seen[path] = changed
+                yield path
+
+    def _upload(self, outbox: Outbox, at_once: bool, recent: float) -> None:
+        """Uploads what all have cut, unless another process did so in the last `recent` seconds."""
+        state = syncstate.read(outbox.state)
+        at_once = at_once or is_urgent(self._past, time.monotonic())
+        if not at_once and 0 <= time.time_ns() - state.succeeded < recent * 1e9:
+            return
+        lease = self._leased(outbox, at_once)
+        if lease is None:
+            return  # Another process is uploading.
+        try:
+            pushed = push(outbox, self._remote)
+            syncstate.write(outbox.state, state.after_success(pushed.files, pushed.bytes))
+        except Exception as error:
+            syncstate.write(outbox.state, state.after_failure(error))
+            raise
         finally:
             lease.release()
 
+    def _leased(self, outbox: Outbox, patiently: bool) -> Lease | None:
+        while (lease := Lease.take(outbox.lock)) is None:
+            if not patiently or time.monotonic() > self._until:
+                return None
+            time.sleep(LEASE_SECONDS)
+        return lease
+
     def _told(self, error: RemoteError) -> None:
         later = "recording goes on, and it is tried again"
+        self._diagnostics.count(f"sync.{error.kind}")
         if isinstance(error, RemoteUnavailable):
             self._diagnostics.error("sync.unavailable", f"cannot sync now: {error} ({later})")
         else:
-            self._prepared = False  # It may have been removed meanwhile.
-            self._diagnostics.count("sync.refused")
+            self._outbox = None  # The place may have been removed meanwhile.
             self._diagnostics.warn_once(
                 f"refused {error.message}", f"cannot sync: {error} ({later})"
             )
+
+    def _behind(self) -> int:
+        outbox = self._outbox or Outbox(self._dir, self.url)
+        waiting = outbox.waiting()
+        try:
+            return self._perform(lambda file: outbox.behind(file, waiting), BEHIND_SECONDS)
+        except TimeoutError:
+            return max(1, len(waiting))  # The file cannot be asked: the disk may hang.
+
+
+def _all_files(dir: Path) -> Iterator[Path]:
+    return (path for folder in layout.run_dirs(dir) for path in layout.run_files(folder))
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _chance() -> float:
+    return random.uniform(1 - JITTER, 1 + JITTER)
+
+
+def _note_failure(outbox: Outbox, error: RemoteError) -> None:
+    syncstate.write(outbox.state, syncstate.read(outbox.state).after_failure(error))
