@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Final
 import otel_trackio
 from otel_trackio import database, filesystem, layout, lease, recovery
 from otel_trackio.errors import ConfigError, StoreError
+from otel_trackio.lag import Destination, destinations
 from otel_trackio.reader import RunFileReader
 from otel_trackio.recovery import Recovered
 from otel_trackio.settings import SETTINGS, resolve
@@ -93,6 +94,7 @@ class Report:
     directory: Directory
     clock: Clock
     settings: tuple[InForce, ...]
+    destinations: tuple[Destination, ...]
     recovered: tuple[Recovered, ...]
     orphans: tuple[Path, ...]
     problems: tuple[Problem, ...]
@@ -113,14 +115,18 @@ def examine(
     directory = _directory(path)
     newest, unreadable = _read_everything(path)
     clock = Clock(time.time_ns(), newest, _ahead_of_files(directory))
+    found = destinations(path)
     problems = (
         *misset,
         *_directory_problems(directory),
         *_clock_problems(clock),
         *unrecovered,
         *unreadable,
+        *_sync_problems(found),
     )
-    return Report(_versions(), directory, clock, settings, recovered, orphans, problems)
+    return Report(
+        _versions(), directory, clock, settings, tuple(found), recovered, orphans, problems
+    )
 
 
 def _versions() -> dict[str, str]:
@@ -252,6 +258,13 @@ def _clock_problems(clock: Clock) -> Iterator[Problem]:
     if clock.ahead is not None and abs(clock.ahead) > CLOCK_TOLERANCE:
         way = "ahead of" if clock.ahead > 0 else "behind"
         yield Problem("clock", f"the clock is {abs(clock.ahead):.0f} s {way} the files'", hint)
+
+
+def _sync_problems(found: Iterable[Destination]) -> Iterator[Problem]:
+    for each in found:
+        if each.state.error:
+            hint = f"then otel-trackio sync --all --to {each.url}"
+            yield Problem("sync", f"syncing to {each.url} failed: {each.state.error}", hint)
 
 
 def _read_everything(dir: Path) -> tuple[int, list[Problem]]:

@@ -18,8 +18,11 @@ from otel_trackio.model import Event
 from otel_trackio.remote import UNFINISHED, Entry, write_whole
 from otel_trackio.runfile import RunFile
 
-MAX_NUMBERS: Final = 200_000
-"""Numbers in a segment at most: what bounds the memory of cutting one."""
+MAX_NUMBERS: Final = 131_072
+"""Numbers in a segment at most, as many as a row group has: what bounds the memory of a sync."""
+
+MAX_MEMORY: Final = 64_000_000
+"""Bytes by which a sync or a pull, however large, raises a process's memory at most."""
 
 COUNTERS: Final = ("next_seq", "lamport", "journal_position", "journal_number", "counts")
 """Keys of `meta` that change while a writer records, and so are not told once."""
@@ -32,7 +35,7 @@ class Outbox:
         self.root = dir / "outbox" / layout.encode_id(url)
         self.lock = self.root.with_name(self.root.name + ".lock")
         self.state = self.root.with_name(self.root.name + ".json")
-        self._cursor = f"sync:{url}"
+        self.cursor = f"sync:{url}"
 
     def cut(self, file: RunFile) -> int:
         """Writes what `file` has recorded since it was cut last; how many numbers that were."""
@@ -46,22 +49,22 @@ class Outbox:
         last = self._next(file)
         if last is None:
             return 0
-        first = file.cursor(self._cursor) + 1
+        first = file.cursor(self.cursor) + 1
         self._write(file, first, last)
         with file.transaction():
-            file.set_cursor(self._cursor, last)
+            file.set_cursor(self.cursor, last)
         return last - first + 1
 
     def _next(self, file: RunFile) -> int | None:
         """The end of the range to be cut, committed for good; None where all is cut."""
-        position, cutting = file.cursor(self._cursor), file.cursor(f"{self._cursor}:cutting")
+        position, cutting = file.cursor(self.cursor), file.cursor(f"{self.cursor}:cutting")
         if cutting > position:
             return cutting  # A crash came between.
         last: int = min(position + MAX_NUMBERS, file.meta("next_seq") - 1)
         if last <= position:
             return None
         with file.transaction(durable=True):
-            file.set_cursor(f"{self._cursor}:cutting", last)
+            file.set_cursor(f"{self.cursor}:cutting", last)
         return last
 
     def _write(self, file: RunFile, first: int, last: int) -> None:
@@ -74,11 +77,11 @@ class Outbox:
 
     def has_begun(self, file: RunFile) -> bool:
         """Whether anything of `file` was ever cut."""
-        return file.cursor(self._cursor) > 0
+        return file.cursor(self.cursor) > 0
 
     def behind(self, file: RunFile, waiting: Iterable[Entry]) -> int:
         """How many numbers of `file` the remote has not, where those segments wait."""
-        position = file.cursor(self._cursor)
+        position = file.cursor(self.cursor)
         return numbers_behind(file.meta("next_seq"), position, file.meta("writer"), waiting)
 
     def waiting(self) -> list[Entry]:

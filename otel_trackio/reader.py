@@ -148,6 +148,16 @@ class RunFileReader:
         return meta
 
     @_naming_the_file
+    def next_number(self) -> int:
+        """One above the highest number of all that was recorded, stored or not."""
+        return self._tail.next_seq
+
+    @_naming_the_file
+    def cursors(self) -> dict[str, int]:
+        """How far each consumer of the file has come, by its name."""
+        return dict(self._db.execute("SELECT name, position FROM cursor"))
+
+    @_naming_the_file
     def events(self) -> list[Event]:
         writer = self.meta()["writer"]
         rows = self._db.execute("SELECT kind, time_ns, data, lamport, seq FROM event ORDER BY seq")

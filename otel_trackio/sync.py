@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from otel_trackio import layout, recovery
+from otel_trackio import layout, recovery, syncstate
 from otel_trackio.card import card
+from otel_trackio.errors import RemoteError
 from otel_trackio.lease import Lease
 from otel_trackio.outbox import Outbox
 from otel_trackio.pull import REPLICA
@@ -43,7 +44,18 @@ def sync(
         cut = cut_stored(outbox, path)
         live += cut is None
         numbers += cut or 0
-    return Synced(numbers, push(outbox, remote, progress), live)
+    return Synced(numbers, _pushed(outbox, remote, progress), live)
+
+
+def _pushed(outbox: Outbox, remote: Remote, progress: Callable[[Pushed], None]) -> Pushed:
+    state = syncstate.read(outbox.state, remote.url)
+    try:
+        pushed = push(outbox, remote, progress)
+    except RemoteError as error:
+        syncstate.write(outbox.state, state.after_failure(error))
+        raise
+    syncstate.write(outbox.state, state.after_success(pushed.files, pushed.bytes))
+    return pushed
 
 
 def cut_stored(outbox: Outbox, path: Path, begun: bool = False) -> int | None:

@@ -164,7 +164,8 @@ class Syncer:
             try:
                 self._remote.prepare(card(self.url))
             except RemoteError as error:
-                _note_failure(before, error)
+                state = syncstate.read(before.state, self.url)
+                syncstate.write(before.state, state.after_failure(error))
                 raise
             self._outbox = Outbox(self._dir, self.url)
             if self._outbox.state != before.state:
@@ -198,7 +199,7 @@ class Syncer:
 
     def _upload(self, outbox: Outbox, at_once: bool, recent: float) -> None:
         """Uploads what all have cut, unless another process did so in the last `recent` seconds."""
-        state = syncstate.read(outbox.state)
+        state = syncstate.read(outbox.state, self._remote.url)
         at_once = at_once or is_urgent(self._past, time.monotonic())
         if not at_once and 0 <= time.time_ns() - state.succeeded < recent * 1e9:
             return
@@ -254,7 +255,3 @@ def _changed(path: Path) -> int:
 
 def _chance() -> float:
     return random.uniform(1 - JITTER, 1 + JITTER)
-
-
-def _note_failure(outbox: Outbox, error: RemoteError) -> None:
-    syncstate.write(outbox.state, syncstate.read(outbox.state).after_failure(error))

@@ -22,6 +22,7 @@ class SyncState:
     `error` is what the last attempt failed with, and empty after one that went well.
     """
 
+    url: str = ""
     attempts: int = 0
     failures: Mapping[str, int] = field(default_factory=dict)
     files: int = 0
@@ -53,13 +54,13 @@ class SyncState:
         )
 
 
-def read(path: Path) -> SyncState:
-    """The state kept at `path`; a fresh one where there is none that can be read."""
+def read(path: Path, url: str = "") -> SyncState:
+    """The state kept at `path`; a fresh one, of that url, where there is none to be read."""
     try:
         kept: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return SyncState(**kept)
     except (OSError, ValueError, TypeError):
-        return SyncState()
+        return SyncState(url)
 
 
 def write(path: Path, state: SyncState) -> None:

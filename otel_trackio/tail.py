@@ -45,7 +45,7 @@ class Tail:
     def __init__(self, known: dict[Series, int], next_seq: int, layouts: dict[int, Layout]) -> None:
         self._known = known
         self._new: dict[Series, int] = {}
-        self._next_seq = next_seq
+        self.next_seq = next_seq
         self._layouts = layouts
         self._events: list[tuple[int, Event]] = []
         self.torn = False
@@ -63,8 +63,8 @@ class Tail:
         pass
 
     def take_numbers(self, amount: int) -> int:
-        first = self._next_seq
-        self._next_seq += amount
+        first = self.next_seq
+        self.next_seq += amount
         return first
 
     def series_id(self, series: Series) -> int:

@@ -14,9 +14,10 @@ from rich.text import Text
 from otel_trackio.cli import table
 from otel_trackio.cli.document import print_document
 from otel_trackio.cli.invocation import Invocation, pass_invocation, shared_options
-from otel_trackio.cli.quantity import count, local, size, utc, visible
+from otel_trackio.cli.quantity import age, count, local, size, utc, visible
 from otel_trackio.cli.table import Column
 from otel_trackio.doctor import Clock, Directory, InForce, Report, examine
+from otel_trackio.lag import Destination
 
 PROBLEMS_FOUND: Final = 3
 
@@ -48,6 +49,7 @@ def _parts(report: Report) -> Iterator[RenderableType]:
         "versions": report.versions.items(),
         "directory": _directory(report.directory),
         "clock": _clock(report.clock),
+        **{f"sync to {visible(each.url)}": _sync(each) for each in report.destinations},
     }
     for heading, pairs in sections.items():
         yield from (Text(heading, "bold"), table.pairs(pairs), "")
@@ -82,6 +84,15 @@ def _clock(clock: Clock) -> Iterator[tuple[str, str]]:
         yield "ahead of files", f"{clock.ahead:.2f} s"
 
 
+def _sync(to: Destination) -> Iterator[tuple[str, str]]:
+    state = to.state
+    yield "last success", age(state.succeeded) if state.succeeded else "never"
+    yield "waiting", f"{count(len(to.waiting), 'file')}, {size(to.bytes)}" if to.waiting else ""
+    yield "sent", f"{count(state.files, 'file')}, {size(state.bytes)}"
+    kinds = ", ".join(f"{amount:,} {kind}" for kind, amount in state.failures.items())
+    yield "attempts", f"{state.attempts:,}" + (f", failed: {kinds}" if kinds else "")
+
+
 def _shown(value: object) -> str:
     return ", ".join(value) if isinstance(value, tuple) else str(value)
 
@@ -98,6 +109,15 @@ def _document(report: Report) -> dict[str, Any]:
         "settings": [
             {"name": each.name, "value": _plain(each.value), "source": each.source}
             for each in report.settings
+        ],
+        "remotes": [
+            {
+                **asdict(each.state),
+                "tried": utc(each.state.tried),
+                "succeeded": utc(each.state.succeeded) if each.state.succeeded else None,
+                "waiting": {"files": len(each.waiting), "bytes": each.bytes},
+            }
+            for each in report.destinations
         ],
         "recovered": [
             {"path": str(each.path), "points": each.points, "torn": each.torn}

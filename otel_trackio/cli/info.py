@@ -19,6 +19,7 @@ from otel_trackio.cli.overview import Overview, overview
 from otel_trackio.cli.quantity import age, count, duration, local, rounded, size, visible
 from otel_trackio.cli.table import Column, coloured
 from otel_trackio.doctor import occupied
+from otel_trackio.lag import Lag, destinations
 from otel_trackio.metric import Metric
 
 METRICS: Final = (
@@ -46,7 +47,8 @@ def info(invocation: Invocation, run: str) -> None:
     """
     stored = invocation.api.run(run)
     with stored, stored.sources():
-        about, metrics = overview(stored), stored.metrics()
+        remotes = destinations(invocation.api.dir)
+        about, metrics = overview(stored, remotes), stored.metrics()
         told = alerts_of(stored)
     if invocation.json:
         print_document(_document(about, metrics, told))
@@ -86,7 +88,15 @@ def _labelled(about: Overview) -> Iterator[tuple[str, str | Text]]:
     yield "noticed", "; ".join(about.remarks())
     for why in about.damaged.values():
         yield "damaged", Text(visible(why), "red")
+    for lag in about.lags:
+        yield "synced to", f"{lag.url}: {_standing(lag)}"
     yield "files", f"{about.path} ({size(occupied(about.path))})"
+
+
+def _standing(lag: Lag) -> str:
+    if not lag.numbers:
+        return "all of it"
+    return f"{count(lag.numbers)} values and events behind, for {duration(int(lag.seconds * 1e9))}"
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -22,6 +22,7 @@ from otel_trackio.cli.quantity import age, count, duration
 from otel_trackio.cli.table import Column, coloured, note
 from otel_trackio.diagnostics import logger
 from otel_trackio.errors import StoreError, UnknownRun
+from otel_trackio.lag import Destination, Lag, destinations
 from otel_trackio.storedrun import StoredRun
 
 LIMIT: Final = 50
@@ -39,6 +40,7 @@ COLUMNS: Final = (
     Column("STARTED", style="dim"),
     Column("TOOK", style="dim", narrow="left out"),
     Column("TAGS", narrow="cut"),
+    Column("UNSYNCED", "right", style="yellow", narrow="left out"),
     Column("MISSING", style="yellow", narrow="cut"),
 )
 
@@ -68,7 +70,8 @@ def ls(
     """
     most = limit or (LIMIT if sys.stdout.isatty() and not invocation.json else None)
     runs = _runs(invocation.api, project)
-    found = (each for each in _overviews(reversed(runs), state, tag))
+    remotes = destinations(invocation.api.dir)
+    found = _overviews(reversed(runs), state, tag, remotes)
     shown = list(islice(found, most))[::-1]
     if invocation.json:
         print_document([each.document() for each in shown])
@@ -98,11 +101,16 @@ def _nothing(project: str | None, state: str | None, tag: str | None) -> str:
     return f"no runs{where} with {' and '.join(asked)}"
 
 
-def _overviews(runs: Iterable[StoredRun], state: str | None, tag: str | None) -> Iterator[Overview]:
+def _overviews(
+    runs: Iterable[StoredRun],
+    state: str | None,
+    tag: str | None,
+    remotes: Sequence[Destination],
+) -> Iterator[Overview]:
     for run in runs:
         try:
             with run:
-                found = overview(run)
+                found = overview(run, remotes)
         except StoreError as error:  # Removed, or damaged, since it was found.
             logger.warning("%s", error)
             continue
@@ -122,6 +130,12 @@ def _table(shown: Sequence[Overview]) -> RenderableType:
             return made
 
 
+def _unsynced(lags: Sequence[Lag]) -> str:
+    """Of the remote that is behind the most."""
+    most = max(lags, key=lambda lag: lag.numbers, default=None)
+    return count(most.numbers) if most and most.numbers else ""
+
+
 def _row(each: Overview, ambiguous: bool) -> Sequence[str | Text]:
     standing = each.standing
     return (
@@ -134,5 +148,6 @@ def _row(each: Overview, ambiguous: bool) -> Sequence[str | Text]:
         age(standing.started) if standing.started else "",
         duration(each.length) if standing.started else "",
         ", ".join(each.facts.tags),
+        _unsynced(each.lags),
         "; ".join(each.complaints()),
     )

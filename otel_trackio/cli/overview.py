@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from otel_trackio.cli.quantity import SECOND, count, utc
 from otel_trackio.facts import Facts
+from otel_trackio.lag import Destination, Lag, lags
 from otel_trackio.storedrun import Standing, StoredRun
 
 LOSSES: Final = ("dropped.", "skipped.")
@@ -27,6 +28,7 @@ class Overview:
     error: str
     torn: bool
     damaged: dict[Path, str]
+    lags: tuple[Lag, ...]
 
     @property
     def title(self) -> str:
@@ -89,11 +91,17 @@ class Overview:
             "torn": self.torn,
             "damaged": [{"path": str(path), "error": why} for path, why in self.damaged.items()],
             "path": str(self.path),
+            "remotes": [
+                {"remote": each.url, "behind": each.numbers, "seconds": each.seconds}
+                for each in self.lags
+            ],
         }
 
 
-def overview(run: StoredRun) -> Overview:
-    """Reads it all at one moment. Raises StoreError where nothing of the run can be read."""
+def overview(run: StoredRun, destinations: Iterable[Destination] = ()) -> Overview:
+    """How the run does, and how far those remotes are behind it.
+
+    Reads it all at one moment. Raises StoreError where nothing of the run can be read."""
     with run.sources() as sources:
         states = [
             event.data
@@ -110,6 +118,7 @@ def overview(run: StoredRun) -> Overview:
             error=_error(states) if standing.state == "failed" else "",
             torn=standing.torn or any(data.get("torn") for data in states),
             damaged={path: str(error) for path, error in run.damaged.items()},
+            lags=tuple(lags((each.reader for each in sources), destinations)),
         )
 
 
