@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from contextlib import suppress
 
+from otel_trackio import remotes
+from otel_trackio.api import Api
 from otel_trackio.provider import Attachment
 from otel_trackio.run import Run
 from otel_trackio.settings import Settings
@@ -29,13 +32,15 @@ def started(run: Run, settings: Settings, attached: Attachment) -> None:
         return
     again = f", attempt {run.attempt}" if run.attempt > 1 else ""
     rank = f", rank {run.rank}" if run.rank else ""
+    remote = remotes.named(settings) if settings.mode == "online" else ""
+    synced = f"syncing to {remote}; " if remote else ""
     _say(f"run {run.project}/{run.name}{again}{rank}")
     _say(f"recording to {run.path}{_INSTRUMENTS[attached]}")
-    _say(f"view: otel-trackio info {run.id}")
+    _say(f"{synced}view: otel-trackio info {run.id}")
 
 
-def finished(run: Run, complete: bool, silent: bool) -> None:
-    if silent or run.state == "disabled":
+def finished(run: Run, complete: bool, settings: Settings) -> None:
+    if settings.silent or run.state == "disabled":
         return
     lost = {
         reason: amount
@@ -43,10 +48,31 @@ def finished(run: Run, complete: bool, silent: bool) -> None:
         if amount and reason.startswith(_LOSSES)
     }
     counts = "".join(f", {amount:,} {reason}" for reason, amount in lost.items())
-    waiting = f", {run.unsynced} files wait to be synced" if run.unsynced else ""
     noun = "point" if run.points == 1 else "points"
     later = "" if complete else "; the rest is in the journal: run otel-trackio doctor"
-    _say(f"{run.state} {run.project}/{run.name}: {run.points:,} {noun}{counts}{waiting}{later}")
+    done = f"{run.state} {run.project}/{run.name}: {run.points:,} {noun}{counts}"
+    _say(f"{done}{later}{_waiting(run, settings)}")
+
+
+def _waiting(run: Run, settings: Settings) -> str:
+    """What of the run is not at its remote, and the command that brings it there."""
+    remote = remotes.named(settings)
+    if run.path is None or not remote:
+        return ""
+    if run.unsynced:
+        noun = "value or event waits" if run.unsynced == 1 else "values and events wait"
+        what = f"{run.unsynced:,} {noun} to be synced"
+    elif settings.mode == "offline":
+        what = "to sync it later"
+    else:
+        return ""
+    command = ["otel-trackio", "sync", run.id, "--to", remote]
+    dir = run.path.parents[1]
+    if dir != Api(settings.dir).store:
+        command += ["--dir", str(dir)]  # For DIR could not be written.
+    elif settings.source_of("dir") == "argument":
+        command += ["--dir", str(settings.dir)]
+    return f"; {what}: {shlex.join(command)}"
 
 
 def _say(line: str) -> None:

@@ -13,9 +13,11 @@ from typing import Final, Self
 from otel_trackio import layout
 from otel_trackio.diagnostics import logger
 from otel_trackio.errors import NewerFormat, StoreError, UnknownRun
+from otel_trackio.exchange import Exchange
 from otel_trackio.facts import Facts
 from otel_trackio.piece import Span
 from otel_trackio.query import MAX_POINTS, Axis, Curve, query
+from otel_trackio.scratch import scratch_of
 from otel_trackio.settings import resolve
 from otel_trackio.storedrun import StoredRun
 from otel_trackio.text import storable
@@ -38,10 +40,17 @@ class Api:
 
     Nothing but open files is kept between calls: what is read is what is there. Safe from any
     thread. Close it, or use it in a `with` block, to let the files of all its runs go early.
+
+    `store` is the folder of this machine that holds `runs/`: `dir`, or the scratch that stands in
+    for it where machines share it.
     """
 
     def __init__(self, dir: str | os.PathLike[str] | None = None) -> None:
-        self.dir: Path = resolve({"dir": dir}, os.environ).dir
+        settings = resolve({"dir": dir}, os.environ)
+        self.dir: Path = settings.dir
+        scratch = scratch_of(settings.dir, settings.scratch)
+        self.exchange = None if scratch is None else Exchange(scratch)
+        self.store = self.dir if scratch is None else scratch.folder
         self._runs: dict[Path, StoredRun] = {}
         self._open: dict[Path, StoredRun] = {}
         self._lock = threading.Lock()
@@ -71,7 +80,7 @@ class Api:
         except NewerFormat:
             raise
         except StoreError as error:
-            _report(self._stored(layout.run_dir(self.dir, name)), error)
+            _report(self._stored(layout.run_dir(self.store, name)), error)
             remedy = "otel-trackio doctor says why, rm --force deletes it"
             raise StoreError(f"run {name} cannot be read", remedy) from error
         if known is not None:
@@ -102,16 +111,18 @@ class Api:
         """Aligned buckets of many runs and metrics at once; see `query.query`."""
         return query(runs, keys, axis, span, max_points, rank)
 
-    def by_id(self, run_id: str) -> StoredRun | None:
-        """The run of that id, if there is one and it is not deleted.
+    def by_id(self, run_id: str, deleted: bool = False) -> StoredRun | None:
+        """The run of that id, if there is one; if it is deleted, only where that is asked for.
 
         Raises StoreError where none of its files can be read.
         """
-        folder = layout.run_dir(self.dir, storable(run_id))
-        if not layout.run_files(folder):
+        folder = layout.run_dir(self.store, storable(run_id))
+        if self.exchange is not None:
+            self.exchange.fetch(folder.name)
+        if not StoredRun(folder, self.exchange).files():
             return None
         run = self._stored(folder)
-        return None if run.facts().deleted else run
+        return run if deleted or not run.facts().deleted else None
 
     def close(self) -> None:
         """Lets the files of all runs go; a later call opens them again."""
@@ -127,9 +138,20 @@ class Api:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def every(self) -> Iterator[StoredRun]:
+        """All runs, by their folders' names: deleted ones and such as cannot be read, too."""
+        if self.exchange is not None:
+            self.exchange.fetch()
+        folders = [*layout.run_dirs(self.store), *layout.run_dirs(self.dir)]
+        for name in sorted({folder.name for folder in folders}):
+            yield self._stored(layout.runs_dir(self.store) / name)
+
+    def bury(self, run_id: str) -> None:
+        """Deletes the run of that id, even one that cannot be read."""
+        self._stored(layout.run_dir(self.store, run_id)).bury(run_id)
+
     def _readable(self) -> Iterator[tuple[StoredRun, Facts]]:
-        for folder in layout.run_dirs(self.dir):
-            run = self._stored(folder)
+        for run in self.every():
             try:
                 facts = run.facts()
             except NewerFormat as error:
@@ -142,7 +164,7 @@ class Api:
 
     def _stored(self, folder: Path) -> StoredRun:
         with self._lock:
-            run = self._runs.setdefault(folder, StoredRun(folder))
+            run = self._runs.setdefault(folder, StoredRun(folder, self.exchange))
             self._open.pop(folder, None)
             self._open[folder] = run
             full = len(self._open) > MAX_OPEN
@@ -154,7 +176,7 @@ class Api:
 
 def _report(run: StoredRun, error: StoreError) -> None:
     # Of an empty folder there is nothing to say; damage seen on opening was told then.
-    if layout.run_files(run.path) and not run.damaged:
+    if run.files() and not run.damaged:
         logger.warning("%s", error)
 
 

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from otel_trackio.errors import RemoteRefused
 from otel_trackio.hubfault import READ, WRITE, status_of
-from otel_trackio.hubplace import CARD, HubPlace, bars
-from otel_trackio.remote import Entry
+from otel_trackio.hubplace import CARD, UPLOAD_BYTES, HubPlace, bars, portions
+from otel_trackio.remote import Card, Entry
 
 
 class HubBucket(HubPlace):
@@ -17,7 +17,7 @@ class HubBucket(HubPlace):
 
     scheme = "hf://buckets/"
 
-    def prepare(self, card: bytes) -> None:
+    def prepare(self, card: Card) -> None:
         self._try(WRITE, lambda: self._prepare(card))
 
     def list(self, prefix: str) -> list[Entry]:
@@ -30,7 +30,7 @@ class HubBucket(HubPlace):
     def commit(self, add: Mapping[str, Path], delete: Sequence[str], message: str) -> None:
         self._try(WRITE, lambda: self._commit(add, delete))
 
-    def _prepare(self, card: bytes) -> None:
+    def _prepare(self, card: Card) -> None:
         from huggingface_hub.errors import HfHubHTTPError
 
         try:
@@ -41,7 +41,7 @@ class HubBucket(HubPlace):
                 raise
             self._api().create_bucket(self._id(), private=self.private, exist_ok=True)
         with bars.hidden():
-            self._api().batch_bucket_files(self._id(), add=[(card, CARD)])
+            self._api().batch_bucket_files(self._id(), add=[(card(self.url), CARD)])
 
     def _list(self, prefix: str) -> Sequence[Entry]:
         from huggingface_hub.errors import HfHubHTTPError
@@ -70,10 +70,9 @@ class HubBucket(HubPlace):
         # Files never change, so what is there in its size is there.
         new = {path: file for path, file in add.items() if there.get(path) != file.stat().st_size}
         with bars.hidden():
-            if new:
-                self._api().batch_bucket_files(
-                    self._id(), add=[(file, path) for path, file in new.items()]
-                )
+            pairs: list[tuple[str | Path | bytes, str]] = [(new[path], path) for path in new]
+            for portion in portions([new[path].stat().st_size for path in new], UPLOAD_BYTES):
+                self._api().batch_bucket_files(self._id(), add=pairs[portion])
             if gone := [path for path in delete if path in there]:
                 self._api().batch_bucket_files(self._id(), delete=gone)
 

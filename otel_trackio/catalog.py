@@ -10,9 +10,14 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from otel_trackio import place
+from otel_trackio.errors import RemoteRefused
 from otel_trackio.remote import Entry, Remote
 
-EVENTS: Final = "events"
+MOST_LISTINGS: Final = 5
+"""How often a remote is listed: again, where something that it listed could not be used."""
+
+NO_RUNS: Final = "empty"
+"""Kind of refusal of a remote without runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,11 @@ class Span:
     def size(self) -> int:
         """Bytes of all its files."""
         return sum(entry.size for entry in self.files.values())
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """What tells it from every other span."""
+        return frozenset(entry.path for entry in self.files.values())
 
     def __str__(self) -> str:
         return f"{self.first}-{self.last}"
@@ -49,11 +59,20 @@ class Catalog:
 
 
 def catalog(remote: Remote, run_id: str | None = None) -> Catalog:
-    """Lists a remote; of one run alone that is a short list. Raises RemoteError."""
-    folders = [place.ROOT]
+    """Lists a remote, or one run alone, which takes less where there are many.
+
+    Raises RemoteError; also where the remote holds no run, or is not there.
+    """
     if run_id is not None:
         folders = [place.run_folder(table, run_id) for table in place.TABLES]
-    return catalogued(remote.url, (entry for folder in folders for entry in remote.list(folder)))
+        entries = [entry for folder in folders for entry in remote.list(folder)]
+        return catalogued(remote.url, entries)
+    entries = remote.list(place.ROOT)
+    found = catalogued(remote.url, entries)  # Only now a bare name is a full one.
+    if not found.runs:
+        hint = "check its name, and that you may read what is there"
+        raise RemoteRefused(f"no runs in {remote.url}", hint, NO_RUNS)
+    return found
 
 
 def catalogued(url: str, entries: Iterable[Entry]) -> Catalog:
@@ -107,5 +126,6 @@ def cover(spans: Sequence[Span], after: int = 0) -> Cover:
         if best.last > after:
             chosen.append(best)
             after = best.last
-    spare = tuple(span for span in spans if span not in chosen)
+    kept = {(span.first, span.last) for span in chosen}
+    spare = tuple(span for span in spans if (span.first, span.last) not in kept)
     return Cover(tuple(chosen), spare, tuple(gaps))

@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,9 +20,11 @@ from typing import Final
 import otel_trackio
 from otel_trackio import database, filesystem, layout, lease, recovery
 from otel_trackio.errors import ConfigError, StoreError
+from otel_trackio.exchange import Exchange
 from otel_trackio.lag import Destination, destinations
 from otel_trackio.reader import RunFileReader
 from otel_trackio.recovery import Recovered
+from otel_trackio.scratch import scratch_of
 from otel_trackio.settings import SETTINGS, resolve
 
 PACKAGES: Final = (
@@ -61,9 +63,16 @@ class InForce:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """DIR: `free` and `used` in bytes, `used` by runs; `filesystem` None where none is named."""
+    """DIR: `free` and `used` in bytes, `used` by runs; `filesystem` None where none is named.
+
+    `scratch` is the folder of this machine that stands in for it, where one does: it is what the
+    runs are counted in. `waiting` are files there of processes that are gone, of which DIR has not
+    got everything.
+    """
 
     path: Path
+    scratch: Path | None
+    waiting: tuple[Path, ...]
     exists: bool
     writable: bool
     filesystem: str | None
@@ -110,12 +119,19 @@ def examine(
     What it finds wrong is in the report: nothing is raised.
     """
     settings, misset = _settings(dir, environ)
-    path = next(Path(str(each.value)) for each in settings if each.name == "dir")
-    recovered, orphans, unrecovered = _recovery(path, recover)
-    directory = _directory(path)
-    newest, unreadable = _read_everything(path)
+    values = {each.name: each.value for each in settings}
+    path, wanted = Path(str(values["dir"])), values.get("scratch")
+    scratch = scratch_of(path, Path(str(wanted)) if wanted else None, environ)
+    exchange = Exchange(scratch) if scratch else None
+    store = scratch.folder if scratch else path
+    folders = layout.run_dirs(path) + (layout.run_dirs(store) if store != path else [])
+    recovered, orphans, unrecovered = _recovery(folders, recover)
+    if exchange and recover:
+        exchange.settle()
+    directory = _directory(path, folders, exchange)
+    newest, unreadable = _read_everything(folders)
     clock = Clock(time.time_ns(), newest, _ahead_of_files(directory))
-    found = destinations(path)
+    found = destinations(store)
     problems = (
         *misset,
         *_directory_problems(directory),
@@ -162,13 +178,13 @@ def _settings(
 
 
 def _recovery(
-    dir: Path, recover: bool
+    folders: Iterable[Path], recover: bool
 ) -> tuple[tuple[Recovered, ...], tuple[Path, ...], list[Problem]]:
     """What was recovered, what is left to recover, and why."""
     recovered: list[Recovered] = []
     left: list[Path] = []
     problems: list[Problem] = []
-    for path in _orphans(dir):
+    for path in _orphans(folders):
         if not recover:
             left.append(path)
             message = f"{path} was left by a process that died"
@@ -184,26 +200,27 @@ def _recovery(
     return tuple(recovered), tuple(left), problems
 
 
-def _orphans(dir: Path) -> Iterator[Path]:
-    for folder in layout.run_dirs(dir):
+def _orphans(folders: Iterable[Path]) -> Iterator[Path]:
+    for folder in folders:
         for path in recovery.orphans(folder):
             if not lease.is_held(layout.lock_file(path)):
                 yield path
 
 
-def _directory(path: Path) -> Directory:
+def _directory(path: Path, folders: Sequence[Path], exchange: Exchange | None) -> Directory:
     there = next(each for each in (path, *path.parents) if each.exists())
     kind = filesystem.filesystem_type(path)
-    folders = layout.run_dirs(path)
     return Directory(
         path,
+        exchange.scratch.folder if exchange else None,
+        tuple(exchange.waiting()) if exchange else (),
         exists=path.is_dir(),
         writable=there.is_dir() and os.access(there, os.W_OK | os.X_OK),
         filesystem=kind,
         network=filesystem.is_network(kind),
         free=shutil.disk_usage(there).free,
         used=sum(map(occupied, folders)),
-        runs=len(folders),
+        runs=len({folder.name for folder in folders}),
         files=sum(len(layout.run_files(folder)) for folder in folders),
     )
 
@@ -228,12 +245,16 @@ def _directory_problems(directory: Directory) -> Iterator[Problem]:
         yield Problem("directory", f"{path} is no directory", elsewhere)
     elif not directory.writable:
         yield Problem("directory", f"{path} cannot be written", elsewhere)
-    if directory.network:
+    if directory.network and directory.scratch is None:
         yield Problem(
             "directory",
             f"{path} lies on {directory.filesystem}, where SQLite is not safe",
-            "set OTEL_TRACKIO_DIR to a folder on a local disk",
+            "set OTEL_TRACKIO_SCRATCH to a folder on a local disk",
         )
+    if directory.waiting:
+        files = f"{len(directory.waiting)} files in {directory.scratch}"
+        hint = "otel-trackio sync --all brings it there"
+        yield Problem("scratch", f"{files} hold what {path} has not", hint)
     if directory.free < LOW_SPACE:
         free = f"{directory.free // 10**6} MB"
         yield Problem("directory", f"{path} has {free} of free space", "make room there")
@@ -267,11 +288,11 @@ def _sync_problems(found: Iterable[Destination]) -> Iterator[Problem]:
             yield Problem("sync", f"syncing to {each.url} failed: {each.state.error}", hint)
 
 
-def _read_everything(dir: Path) -> tuple[int, list[Problem]]:
+def _read_everything(folders: Iterable[Path]) -> tuple[int, list[Problem]]:
     """The latest time of all points, in ns, and the files that cannot be read as they should."""
     newest = 0
     problems = []
-    for folder in layout.run_dirs(dir):
+    for folder in folders:
         for path in layout.run_files(folder):
             try:
                 newest = max(newest, _read(path))

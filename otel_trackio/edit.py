@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from otel_trackio import identity, layout
+from otel_trackio import identity
 from otel_trackio.model import Event
 from otel_trackio.runfile import RunFile
 
@@ -37,6 +38,7 @@ def add_event(run_dir: Path, run_id: str, lamport: int, kind: str, data: dict[st
         "boot_id": host.boot_id,
         "pid": os.getpid(),
     }
+    run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = RunFile.create(run_dir / f"{writer}.db", meta, page_size=EDIT_PAGE)
     try:
         with file.transaction(durable=True):
@@ -45,10 +47,14 @@ def add_event(run_dir: Path, run_id: str, lamport: int, kind: str, data: dict[st
         file.close()
 
 
-def bury(run_dir: Path, run_id: str, lamport: int) -> None:
-    """Removes the run's data and leaves a tombstone: deletion, too, travels with a sync."""
-    others = layout.run_files(run_dir)
+def bury(run_dir: Path, run_id: str, lamport: int, files: Sequence[Path]) -> None:
+    """Removes these files of the run and leaves a tombstone: deletion, too, travels with a sync."""
     add_event(run_dir, run_id, lamport, "delete", {})
-    for path in others:
-        for suffix in (".db", ".db-wal", ".db-shm", ".journal", ".torn", ".lock"):
-            path.with_suffix(suffix).unlink(missing_ok=True)
+    for path in files:
+        remove(path)
+
+
+def remove(run_file: Path) -> None:
+    """Removes a writer's run file, with all that lies beside it."""
+    for suffix in (".db", ".db-wal", ".db-shm", ".journal", ".torn", ".lock"):
+        run_file.with_suffix(suffix).unlink(missing_ok=True)

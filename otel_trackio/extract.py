@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 from otel_trackio import pointlog
-from otel_trackio.fold import interleaved, read_chunk
+from otel_trackio.fold import interleaved, read_chunks
 from otel_trackio.model import NO_STEP, Columns, Event, Histogram, Points, Record
+from otel_trackio.ranges import ROW_BYTES
 from otel_trackio.runfile import RunFile
 from otel_trackio.segment import Extract, Owner
 
@@ -27,12 +29,31 @@ def extract(file: RunFile, first: int, last: int) -> Extract:
     )
 
 
+def last_within(file: RunFile, after: int, last: int, room: int) -> int:
+    """How far from `after` on, up to `last`, numbers hold at most `room` bytes of JSON.
+
+    It is one number at least.
+    """
+    query = " UNION ALL ".join(
+        f"SELECT seq, length(data) FROM {table} WHERE seq > :after AND seq <= :last"
+        for table in ("event", "histogram", "record")
+    )
+    found = file.connection.execute(f"{query} ORDER BY 1", {"after": after, "last": last})
+    with closing(found):
+        for seq, size in found:
+            room -= size + ROW_BYTES
+            if room < 0 and seq > after + 1:
+                return int(seq) - 1
+    return last
+
+
 def _points(db: sqlite3.Connection, first: int, last: int) -> dict[int, Columns]:
     parts: dict[int, list[Columns]] = {}
-    query = "SELECT id FROM chunk WHERE last_seq >= ? AND first_seq <= ? ORDER BY first_seq"
-    for (chunk_id,) in db.execute(query, (first, last)).fetchall():
+    query = "SELECT id FROM chunk WHERE last_seq >= ? AND first_seq <= ? ORDER BY axis, first_seq"
+    chunk_ids = [chunk_id for (chunk_id,) in db.execute(query, (first, last))]
+    for columns in read_chunks(db, chunk_ids):
         # Of thousands of keys only what is wanted is held, and one whole chunk.
-        _add(parts, _between(read_chunk(db, chunk_id), first, last))
+        _add(parts, _between(columns, first, last))
     for columns in pointlog.read(db, first - 1, last).values():
         _add(parts, columns)
     return {key: interleaved(each) for key, each in parts.items()}

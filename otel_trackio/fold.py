@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -193,17 +193,21 @@ class ChunkWriter:
 
 def read_chunk(db: sqlite3.Connection, chunk_id: int) -> Columns:
     """The points of one chunk, as they were recorded."""
-    query = (
-        "SELECT series, count, seqs, steps, times, form, vals"
-        " FROM chunk JOIN axis ON axis.id = chunk.axis WHERE chunk.id = ?"
-    )
-    series, count, seqs, steps, times, form, vals = db.execute(query, (chunk_id,)).fetchone()
-    points = Points(
-        chunk.decode_ints(steps, count),
-        chunk.decode_ints(times, count),
-        chunk.decode_values(form, vals, count),
-    )
-    return Columns(series, chunk.decode_ints(seqs, count), points)
+    return next(read_chunks(db, [chunk_id]))
+
+
+def read_chunks(db: sqlite3.Connection, chunk_ids: Iterable[int]) -> Iterator[Columns]:
+    """The points of chunks; of those that follow one another an axis in common is decoded once."""
+    query = "SELECT series, count, seqs, axis, form, vals FROM chunk WHERE id = ?"
+    known, step, time = None, np.zeros(0, np.int64), np.zeros(0, np.int64)
+    for chunk_id in chunk_ids:
+        series, count, seqs, axis, form, vals = db.execute(query, (chunk_id,)).fetchone()
+        if axis != known:
+            row = db.execute("SELECT steps, times FROM axis WHERE id = ?", (axis,)).fetchone()
+            step, time = (chunk.decode_ints(packed, count) for packed in row)
+            known = axis
+        points = Points(step, time, chunk.decode_values(form, vals, count))
+        yield Columns(series, chunk.decode_ints(seqs, count), points)
 
 
 def _slice(columns: Columns, start: int, stop: int) -> Columns:

@@ -9,8 +9,8 @@ from typing import Final
 
 from otel_trackio.errors import RemoteUnavailable
 from otel_trackio.hubfault import READ, WRITE, status_of
-from otel_trackio.hubplace import CARD, HubPlace, bars
-from otel_trackio.remote import Entry
+from otel_trackio.hubplace import CARD, UPLOAD_BYTES, HubPlace, bars, portions
+from otel_trackio.remote import Card, Entry
 
 MOST_PATHS: Final = 500
 """Paths that one request asks about."""
@@ -21,7 +21,7 @@ class HubDataset(HubPlace):
 
     scheme = "hf://datasets/"
 
-    def prepare(self, card: bytes) -> None:
+    def prepare(self, card: Card) -> None:
         self._try(WRITE, lambda: self._prepare(card))
 
     def list(self, prefix: str) -> list[Entry]:
@@ -35,7 +35,7 @@ class HubDataset(HubPlace):
         """One commit for all of it, or none where nothing is left to do."""
         self._try(WRITE, lambda: self._commit(add, delete, message))
 
-    def _prepare(self, card: bytes) -> None:
+    def _prepare(self, card: Card) -> None:
         from huggingface_hub import CommitOperationAdd
         from huggingface_hub.errors import RepositoryNotFoundError
 
@@ -49,7 +49,7 @@ class HubDataset(HubPlace):
         with bars.hidden():
             self._api().create_commit(
                 self._id(),
-                [CommitOperationAdd(CARD, card)],
+                [CommitOperationAdd(CARD, card(self.url))],
                 commit_message="otel-trackio: card",
                 repo_type="dataset",
             )
@@ -86,10 +86,11 @@ class HubDataset(HubPlace):
         if not added and not deleted:
             return
         # Without xet several go up by a pool of threads, which an interpreter that ends refuses.
-        batches = [added] if xet_is_used() else [[each] for each in added]
+        together = UPLOAD_BYTES if xet_is_used() else 0
+        sizes = [each.upload_info.size for each in added]
         with bars.hidden():
-            for batch in filter(None, batches):
-                self._api().preupload_lfs_files(self._id(), batch, repo_type="dataset")
+            for portion in portions(sizes, together):
+                self._api().preupload_lfs_files(self._id(), added[portion], repo_type="dataset")
             try:
                 self._api().create_commit(
                     self._id(), [*added, *deleted], commit_message=message, repo_type="dataset"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,10 +22,12 @@ MAX_WORDS: Final = 300
 _STORE: Final = re.compile(r"HTTP status \w+ error \((\d{3})[^)]*\), domain: (\S+)")
 """How the client's xet library tells a status and an address: in a builtin ConnectionError."""
 
+_USER: Final = re.compile(r"(https?://)[^\s/@]+@")
+
 READ: Final = "read"
 WRITE: Final = "write to"
 TOKENS: Final = "https://huggingface.co/settings/tokens"
-LATER: Final = "runs stay on this machine meanwhile, and `otel-trackio sync` sends them later"
+HERE: Final = "HF_TOKEN or `hf auth login`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Attempt:
 
     def failed(self, error: BaseException) -> RemoteError:
         """The error to raise for one of the client's."""
-        kind = type(error).__name__  # To ask by class might wait for the import that is overdue.
+        kind = type(error).__name__
         status = 401 if kind == "LocalTokenNotFoundError" else status_of(error)
         message = f"cannot {self.verb} {self.url}: {self._words(error, status)}"
         if kind == "OfflineModeIsEnabled":
@@ -50,16 +53,18 @@ class Attempt:
             hint = self._patience(error, status)
             return RemoteUnavailable(message, hint, _kind(error, status), retry_after(error))
         hint = self._remedy(status)
-        hint = f"{hint}; {LATER}" if self.verb == WRITE else hint
+        if self.verb == WRITE:
+            hint += "; runs stay on this machine meanwhile, and"
+            hint += f" `otel-trackio sync --all --to {self.url}` sends them later"
         return RemoteRefused(message, hint, str(status))
 
     def _patience(self, error: BaseException, status: int | None) -> str:
         if seconds := retry_after(error):
             return f"try again in {seconds:g} s"
         if isinstance(error, Overdue):
-            return f"see whether {self.endpoint} answers here"
+            return f"see whether {anonymous(self.endpoint)} answers here"
         if status is None:
-            return f"see whether {self.endpoint} can be reached from here"
+            return f"see whether {anonymous(self.endpoint)} can be reached from here"
         if is_from_store(error):
             return "see whether something blocks it here; HF_HUB_DISABLE_XET=1 goes another way"
         return "try again later; https://status.huggingface.co says what is down"
@@ -67,12 +72,13 @@ class Attempt:
     def _remedy(self, status: int) -> str:
         right = "write" if self.verb == WRITE else "read"
         owner = self.name.partition("/")[0] if "/" in self.name else "its user"
-        token = f"make a token with {right} access to {self.name} at {TOKENS}"
-        token += ", and give it to HF_TOKEN or `hf auth login`"
+        here = "the job by `--secrets HF_TOKEN`" if os.environ.get("JOB_ID") else HERE
+        token = (
+            f"make a token with {right} access to {self.name} at {TOKENS}, and give it to {here}"
+        )
         match status:
             case 401:
-                fault = "the token is not valid" if self.token else "there is no token"
-                return f"{fault}: {token}"
+                return f"the token is not valid: {token}" if self.token else token
             case 402:
                 return f"make room, or upgrade the plan of {owner}: huggingface.co/settings/billing"
             case 403:
@@ -85,6 +91,8 @@ class Attempt:
 
     def _words(self, error: BaseException, status: int | None) -> str:
         """Status and words of the Hub, or what the client said, without secrets."""
+        if status == 401 and not self.token:
+            return "there is no token"
         chain = _chain(error)
         told = (getattr(each, "server_message", None) for each in chain)
         said = next(filter(None, told), None) or str(chain[-1] if status is None else error)
@@ -93,6 +101,7 @@ class Attempt:
         said = re.sub(r"(https?://[^\s?]+)\?\S+", r"\1", " ".join(said.split()))  # signed addresses
         if self.token:
             said = said.replace(self.token, REDACTED)
+        said = anonymous(said)
         said = str(redact({"said": said})["said"])[:MAX_WORDS].rstrip(".")
         if status is None:
             return said or type(error).__name__
@@ -104,6 +113,11 @@ def _kind(error: BaseException, status: int | None) -> str:
     if status is not None:
         return str(status)
     return "timeout" if isinstance(error, Overdue) else "unreachable"
+
+
+def anonymous(text: str) -> str:
+    """A text in whose addresses no user stands, nor a password."""
+    return _USER.sub(r"\1", text)
 
 
 def passes(error: BaseException, status: int) -> bool:

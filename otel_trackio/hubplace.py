@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -13,15 +14,21 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from otel_trackio.deadline import TIMEOUT_SECONDS, Overdue, bind, hush, within
 from otel_trackio.errors import ConfigError, RemoteRefused
 from otel_trackio.forking import unforked
-from otel_trackio.hubfault import Attempt
+from otel_trackio.hubfault import Attempt, anonymous
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 CARD: Final = "README.md"
 
+UPLOAD_BYTES: Final = 4_000_000
+"""Bytes that go up together, or one file: the client's xet library holds them in memory, twice."""
+
 TALKATIVE: Final = ("huggingface_hub.hf_api", "huggingface_hub.utils._http")
 """Loggers that warn of each retry, and of each commit that was there already."""
+
+_users: Final[dict[tuple[str, str | None], str]] = {}
+"""Whose tokens are, by endpoint: the Hub lets that be asked seldom, so once a process."""
 
 T = TypeVar("T")
 
@@ -44,6 +51,10 @@ class HubPlace:
     ) -> None:
         if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name, re.ASCII):
             raise ConfigError(f"cannot sync to {self.scheme}{name}", "give USER/NAME")
+        # Here, not when a thread first needs it: where two import at once, the other of which may
+        # be the training code, either can find half a module.
+        with unforked():
+            from huggingface_hub import CommitOperationAdd, HfApi, errors, hf_api  # noqa: F401
         self.private = private
         self.timeout = TIMEOUT_SECONDS
         self._name = name
@@ -66,9 +77,8 @@ class HubPlace:
             raise self._attempt(verb, self._token, path).failed(error) from error
 
     def _work(self, verb: str, work: Callable[[], T], path: str) -> T:
-        with unforked():  # All of it that takes long.
-            from huggingface_hub import CommitOperationAdd, HfApi, get_token  # noqa: F401
-            from huggingface_hub.errors import HfHubHTTPError
+        from huggingface_hub import get_token
+        from huggingface_hub.errors import HfHubHTTPError
 
         for name in TALKATIVE:
             hush(name)
@@ -81,7 +91,8 @@ class HubPlace:
         try:
             return work()
         except errors as error:
-            leaks = token is not None and token in f"{error} {error.__cause__}"
+            words = "".join(traceback.format_exception(error))
+            leaks = (token is not None and token in words) or anonymous(words) != words
             raise self._attempt(verb, token, path).failed(error) from (None if leaks else error)
 
     def _attempt(self, verb: str, token: str | None, path: str) -> Attempt:
@@ -97,8 +108,14 @@ class HubPlace:
         return HfApi(self._endpoint, self._token)
 
     def _id(self) -> str:
+        from huggingface_hub import get_token
+
         if "/" not in self._name:
-            self._name = f"{self._api().whoami()['name']}/{self._name}"
+            api = self._api()
+            asking = api.endpoint, self._token or get_token()
+            if asking not in _users:
+                _users[asking] = str(api.whoami()["name"])
+            self._name = f"{_users[asking]}/{self._name}"
         return self._name
 
     def _download(self, url: str) -> bytes:
@@ -108,6 +125,18 @@ class HubPlace:
         utils.hf_raise_for_status(answer)
         content: bytes = answer.content
         return content
+
+
+def portions(sizes: Sequence[int], most: int) -> Iterator[slice]:
+    """Slices of files that follow one another, of `most` bytes together unless one has more."""
+    start = total = 0
+    for place, size in enumerate(sizes):
+        if place > start and total + size > most:
+            yield slice(start, place)
+            start, total = place, 0
+        total += size
+    if sizes:
+        yield slice(start, len(sizes))
 
 
 def client_utils() -> Any:

@@ -10,9 +10,9 @@ from pathlib import Path
 from otel_trackio import syncstate
 from otel_trackio.backlog import numbers_behind
 from otel_trackio.outbox import Outbox
-from otel_trackio.pull import REPLICA
 from otel_trackio.reader import RunFileReader
 from otel_trackio.remote import Entry
+from otel_trackio.replica import REPLICA
 from otel_trackio.syncstate import SyncState
 
 

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import os
 import platform
+import sqlite3
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from otel_trackio import filesystem, forking, identity, layout, lifetime, recovery, remotes, version
+from otel_trackio.beacon import Beacon
+from otel_trackio.before import Before
+from otel_trackio.cadence import DIRECTORY, REMOTE, Cadence
 from otel_trackio.diagnostics import Diagnostics, logger
 from otel_trackio.errors import StoreError
+from otel_trackio.exchange import Exchange
+from otel_trackio.facts import Facts
 from otel_trackio.identity import Rank
 from otel_trackio.intake import Taken
 from otel_trackio.redact import redact
-from otel_trackio.remote import Remote
-from otel_trackio.resume import Before, which
+from otel_trackio.remote import Folder, Remote
+from otel_trackio.resume import which
 from otel_trackio.run import Identity, Run
+from otel_trackio.scratch import Scratch, own_folder, scratch_of
 from otel_trackio.settings import Settings
 from otel_trackio.text import storable
 from otel_trackio.threads import started
@@ -52,13 +60,14 @@ def open_run(
         return Run(who, None, diagnostics, config, 0, on_finish)
     remote = remotes.configured(settings)
     rank = identity.rank_of(os.environ)
-    _warn_of_network(settings.dir, diagnostics)
-    run_id, before = which(settings, rank)
+    scratch = scratch_of(settings.dir, settings.scratch)
+    if scratch is None:
+        _warn_of_network(settings.dir, diagnostics)
+    _warn_of_job(settings, diagnostics)
+    run_id, before = which(settings, rank, remote, diagnostics)
     who = _identity(settings, run_id, rank.rank, before)
-    lamport = before.standing.lamport if before else 0
-    first_step = 0
-    if before and who.attempt > 1 and before.standing.last_step is not None:
-        first_step = before.standing.last_step + 1
+    lamport = before.lamport if before else 0
+    first_step = before.first_step(who.attempt) if before else 0
 
     def writers(folder: Path) -> Callable[[str, Diagnostics], Writer]:
         return lambda part, own: _open_writer(
@@ -66,8 +75,10 @@ def open_run(
         )
 
     known = dict(before.facts.config) if before else {}
-    for folder in (settings.dir, _fallback()):
+    for folder in (scratch.folder if scratch else settings.dir, _fallback()):
         try:
+            if scratch and folder == scratch.folder:
+                scratch.make()
             run = Run(who, writers(folder), diagnostics, {**known, **config}, first_step, on_finish)
         except (StoreError, OSError) as error:
             diagnostics.error(
@@ -77,9 +88,12 @@ def open_run(
             )
             continue
         _introduce(run, settings, config, notes, before)
+        if scratch is not None:
+            _sync(run, Folder(scratch.shared), folder, settings.deadline, DIRECTORY)
+            run.sync_by(_beacon(scratch))
         if remote is not None:
-            _sync(run, remote, folder, settings.deadline)
-        started(threading.Thread(target=_recover, args=(folder,), daemon=True))
+            _sync(run, remote, folder, settings.deadline, REMOTE)
+        started(threading.Thread(target=_tidy, args=(folder, scratch), daemon=True))
         return run
     return Run(who, None, diagnostics, config, 0, on_finish)
 
@@ -88,7 +102,7 @@ def _identity(settings: Settings, run_id: str, rank: int, before: Before | None)
     if before is None:
         name = settings.name or identity.default_name(run_id)
         return Identity(run_id, name, settings.project, settings.group, settings.tags, rank)
-    facts, standing = before.facts, before.standing
+    facts = before.facts
     given = settings.source_of("project") != "default"
     return Identity(
         run_id,
@@ -97,8 +111,7 @@ def _identity(settings: Settings, run_id: str, rank: int, before: Before | None)
         settings.group or facts.group,
         settings.tags or facts.tags,
         rank,
-        # Beside a live process of the same rank this is one more of the same attempt.
-        standing.live_attempts.get(rank) or standing.attempts.get(rank, 0) + 1,
+        before.attempt(rank),
     )
 
 
@@ -142,6 +155,8 @@ def _introduce(
     before: Before | None,
 ) -> None:
     """The events that make the run visible, and say what about it is new."""
+    if before and not before.here:
+        _retell(run, before.facts)
     about: dict[str, Any] = {
         "name": run.name,
         "project": run.project,
@@ -162,17 +177,36 @@ def _introduce(
     run.put_event("state", {"state": "running", "attempt": run.attempt, "rank": run.rank})
 
 
+def _retell(run: Run, facts: Facts) -> None:
+    """What only the remote knows of the run is said here too, and gives way to what is said there.
+
+    Else it would have no name on this machine until it is pulled.
+    """
+    fields = ("name", "project", "group", "tags", "notes", "created")
+    run.put_event("run", {each: _as_json(getattr(facts, each)) for each in fields}, LOWEST)
+    if facts.config:
+        run.put_event("config", facts.config, LOWEST)
+    if facts.summary:
+        run.put_event("summary", facts.summary, LOWEST)
+
+
 def _as_json(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
 def _fallback() -> Path:
-    owner = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    return Path(tempfile.gettempdir()) / f"otel-trackio-{owner}"
+    return own_folder(Path(tempfile.gettempdir()))
+
+
+def _tidy(folder: Path, scratch: Scratch | None) -> None:
+    """Completes what processes that died on this machine left, and brings it to DIR."""
+    _recover(folder)
+    if scratch is not None and folder == scratch.folder:
+        with suppress(sqlite3.ProgrammingError):  # The interpreter ends, and closes what is open.
+            Exchange(scratch).settle()
 
 
 def _recover(folder: Path) -> None:
-    """Completes what processes that died on this machine left in `folder`."""
     left = MAX_RECOVERED
     for run_dir in layout.run_dirs(folder):
         for path in recovery.orphans(run_dir):
@@ -189,22 +223,40 @@ def _recover(folder: Path) -> None:
                 logger.info("recovered %d points of %s", recovered.points, path)
 
 
-def _sync(run: Run, remote: Remote, folder: Path, deadline: datetime | timedelta | None) -> None:
+def _sync(
+    run: Run, remote: Remote, folder: Path, deadline: datetime | timedelta | None, cadence: Cadence
+) -> None:
     from otel_trackio.syncer import Syncer  # Loads pyarrow, which is not light.
 
     left = lifetime.seconds_left(deadline, os.environ)
     run.sync_by(
         lambda writer: Syncer(
-            folder, writer.path, remote, run.diagnostics, writer.perform, seconds_left=left
+            folder, writer.path, remote, run.diagnostics, writer.perform, cadence, left
         )
     )
 
 
+def _warn_of_job(settings: Settings, diagnostics: Diagnostics) -> None:
+    """Says what to add where a Hugging Face Job would take its runs with it."""
+    if os.environ.get("JOB_ID") and settings.mode == "online" and not remotes.named(settings):
+        diagnostics.warn_once(
+            "job",
+            "this job's machine goes away when it ends, and its runs with it: to keep them, call"
+            ' init(dataset_id="NAME") or set OTEL_TRACKIO_DATASET_ID=NAME, and start the job with'
+            " `--secrets HF_TOKEN`",
+        )
+
+
+def _beacon(scratch: Scratch) -> Callable[[Writer], Beacon]:
+    return lambda writer: Beacon(scratch.shared, writer.path.stem)
+
+
 def _warn_of_network(folder: Path, diagnostics: Diagnostics) -> None:
-    """Says what to do where DIR lies on a network file system, which SQLite cannot trust."""
+    """Says what to do where DIR lies on a network file system and no scratch stands in for it."""
     kind = filesystem.filesystem_type(folder)
     if filesystem.is_network(kind):
         diagnostics.warn_once(
             "network",
-            f"{folder} lies on {kind}: set OTEL_TRACKIO_DIR to a folder on a local disk",
+            f"{folder} lies on {kind}, where SQLite is not safe, and no folder of this machine can"
+            " stand in for it: set OTEL_TRACKIO_SCRATCH to one on a local disk",
         )

@@ -1,41 +1,57 @@
 """The outbox: segments cut from run files, waiting to be uploaded.
 
-A writer cuts its own file, so that only one process ever reads it for that; whoever holds the
-outbox's lease uploads what all of them have cut. The range is committed before anything is
-written: after a crash the same range gives the same bytes at the same path.
+A writer cuts its own file, so that only one process ever reads it for that, and merges what it has
+cut; whoever holds the outbox's lease uploads what all of them have written. A range is committed
+before anything is written: after a crash the same range gives the same bytes at the same path.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from otel_trackio import layout, place, segment
+from otel_trackio import layout, parcel, place, ranges, segment
 from otel_trackio.backlog import numbers_behind
-from otel_trackio.extract import extract
+from otel_trackio.extract import extract, last_within
+from otel_trackio.lease import Lease
 from otel_trackio.model import Event
-from otel_trackio.remote import UNFINISHED, Entry, write_whole
+from otel_trackio.parcel import Parcel
+from otel_trackio.ranges import MAX_NUMBERS, MAX_TEXT, MERGED, ROW_BYTES, Range, Ranges
+from otel_trackio.remote import Entry
 from otel_trackio.runfile import RunFile
-
-MAX_NUMBERS: Final = 131_072
-"""Numbers in a segment at most, as many as a row group has: what bounds the memory of a sync."""
 
 MAX_MEMORY: Final = 64_000_000
 """Bytes by which a sync or a pull, however large, raises a process's memory at most."""
 
-COUNTERS: Final = ("next_seq", "lamport", "journal_position", "journal_number", "counts")
+SYNC: Final = "sync:"
+"""How the names of an outbox's cursors begin, and its key of `meta`; the remote's URL follows."""
+
+LEASE_SECONDS: Final = 0.1
+"""Between two tries to get the right to upload."""
+
+COUNTERS: Final = (
+    "next_seq",
+    "lamport",
+    "journal_position",
+    "journal_number",
+    "counts",
+    "heartbeat_ns",
+)
 """Keys of `meta` that change while a writer records, and so are not told once."""
 
 
 class Outbox:
     """The segments that wait for one remote, at their paths there, under a folder of DIR."""
 
-    def __init__(self, dir: Path, url: str) -> None:
+    def __init__(self, dir: Path, url: str, merged: int = MERGED) -> None:
+        self.url = url
         self.root = dir / "outbox" / layout.encode_id(url)
         self.lock = self.root.with_name(self.root.name + ".lock")
         self.state = self.root.with_name(self.root.name + ".json")
-        self.cursor = f"sync:{url}"
+        self.cursor = f"{SYNC}{url}"
+        self._merged = merged
 
     def cut(self, file: RunFile) -> int:
         """Writes what `file` has recorded since it was cut last; how many numbers that were."""
@@ -45,14 +61,21 @@ class Outbox:
         return amount
 
     def cut_one(self, file: RunFile) -> int:
-        """The same for one segment, which bounds how long it takes; 0 where all is cut."""
+        """The same for one segment, which bounds how long it takes; 0 where all is cut.
+
+        Where that has made enough segments of one level, they are merged.
+        """
+        self._merge(file)
         last = self._next(file)
         if last is None:
             return 0
         first = file.cursor(self.cursor) + 1
-        self._write(file, first, last)
+        size = self._write(file, first, last)
+        segment.release()
         with file.transaction():
             file.set_cursor(self.cursor, last)
+            cut = Range(first, last, text=size)
+            self._keep(file, ranges.with_cut(self._ranges(file), cut, self._merged))
         return last - first + 1
 
     def _next(self, file: RunFile) -> int | None:
@@ -63,17 +86,61 @@ class Outbox:
         last: int = min(position + MAX_NUMBERS, file.meta("next_seq") - 1)
         if last <= position:
             return None
+        last = last_within(file, position, last, MAX_TEXT)
         with file.transaction(durable=True):
             file.set_cursor(f"{self.cursor}:cutting", last)
         return last
 
-    def _write(self, file: RunFile, first: int, last: int) -> None:
+    def _merge(self, file: RunFile) -> None:
+        """Writes what a crash left to be merged, then what is to be, level by level."""
+        known = self._ranges(file)
+        while True:
+            if not ranges.being_merged(known):
+                known = ranges.with_merge_begun(known, self._merged)
+                if not ranges.being_merged(known):
+                    return
+                with file.transaction(durable=True):
+                    self._keep(file, known)
+            self._write(file, known[-1].first, known[-1].last, ranges.being_merged(known))
+            known = ranges.with_merge_done(known)
+            with file.transaction():
+                self._keep(file, known)
+
+    def _ranges(self, file: RunFile) -> Ranges:
+        return ranges.from_json(file.meta(self.cursor, "[]"))
+
+    def _keep(self, file: RunFile, known: Ranges) -> None:
+        file.set_meta(self.cursor, ranges.to_json(known))
+
+    def _write(self, file: RunFile, first: int, last: int, replaced: Ranges = ()) -> int:
+        """Writes a range, in place of others; how many bytes of JSON are in it."""
         found = extract(file, first, last)
         if first == 1:
             found = found.introduced(_introduction(file))
-        for name, table in segment.tables(found).items():
-            path = place.path_of(name, found.owner.run, found.owner.writer, first, last)
-            write_whole(self.root / path, segment.encode(table))
+        tables = {place.LAST: segment.POINTS.empty_table(), **segment.tables(found)}
+        run, writer = found.owner.run, found.owner.writer
+        files = {
+            place.path_of(name, run, writer, first, last): segment.encode(table)
+            for name, table in tables.items()
+        }
+        parts = [
+            place.path_of(name, run, writer, part.first, part.last)
+            for part in replaced
+            for name in tables
+        ]
+        parcel.write(self.root, files, parts)
+        rows = [table for name, table in tables.items() if name != place.LAST]
+        return sum(table["data"].nbytes + ROW_BYTES * len(table) for table in rows)
+
+    def leased(self, timeout: float) -> Lease | None:
+        """The right to upload, and to forget what was uploaded; None while another has it."""
+        self.lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        end = time.monotonic() + timeout
+        while (lease := Lease.take(self.lock)) is None:
+            if time.monotonic() > end:
+                return None
+            time.sleep(LEASE_SECONDS)
+        return lease
 
     def has_begun(self, file: RunFile) -> bool:
         """Whether anything of `file` was ever cut."""
@@ -84,23 +151,27 @@ class Outbox:
         position = file.cursor(self.cursor)
         return numbers_behind(file.meta("next_seq"), position, file.meta("writer"), waiting)
 
-    def waiting(self) -> list[Entry]:
+    def parcels(self) -> list[Parcel]:
         """What is to be uploaded: the oldest numbers of each writer first."""
-        return [
-            Entry(path.relative_to(self.root).as_posix(), path.stat().st_size)
-            for path in sorted(self.root.rglob("*.parquet"))
-            if path.suffix != UNFINISHED
-        ]
+        return parcel.parcels(self.root)
+
+    def waiting(self) -> list[Entry]:
+        """The files that are to be uploaded."""
+        return [entry for each in self.parcels() for entry in each.files]
 
     def path(self, entry: Entry) -> Path:
         return self.root / entry.path
 
-    def done(self, entry: Entry) -> None:
-        """Forgets a segment that the remote holds."""
-        self.path(entry).unlink(missing_ok=True)
+    def done(self, sent: Parcel) -> None:
+        """Forgets what the remote holds."""
+        parcel.remove(self.root, sent)
 
 
 def _introduction(file: RunFile) -> Event:
     """What a writer is, as the first row of its events: number 0, which nothing else has."""
-    meta = {key: value for key, value in file.all_meta().items() if key not in COUNTERS}
+    meta = {
+        key: value
+        for key, value in sorted(file.all_meta().items())
+        if key not in COUNTERS and not key.startswith(SYNC)
+    }
     return Event(segment.INTRODUCTION, file.meta("created_ns"), meta, 0, file.meta("writer"), 0)

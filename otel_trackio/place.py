@@ -13,8 +13,11 @@ ROOT: Final = "data/v1"
 
 TABLES: Final = ("points", "events", "histograms", "records")
 
+LAST: Final = "points"
+"""The table that every range has, rows or not, and that is added last: then the range is whole."""
+
 _PATH: Final = re.compile(
-    r"data/v1/(?P<table>[a-z]+)/run=(?P<run>[^/]+)/(?P<writer>[^/]+)-(?P<first>\d+)-(?P<last>\d+)"
+    r"data/v1/(?P<table>[a-z]+)/(?P<run>[^/]+)/(?P<writer>[^/]+)-(?P<first>\d+)-(?P<last>\d+)"
     r"\.parquet"
 )
 
@@ -26,12 +29,17 @@ def path_of(table: str, run: str, writer: str, first: int, last: int) -> str:
 
 def run_folder(table: str, run: str) -> str:
     """The folder of a run's segments of one table."""
-    return f"{ROOT}/{table}/run={encoded(run)}"
+    return f"{ROOT}/{table}/{encoded(run)}"
 
 
 def encoded(id: str) -> str:
     """An id as on disk, with `!` for `%`, which some clients of the Hub cannot read."""
     return layout.encode_id(id).replace("%", "!")
+
+
+def on_disk(name: str) -> str:
+    """What an id that is encoded in a path is called on disk."""
+    return name.replace("!", "%")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from otel_trackio.outbox import Outbox
-from otel_trackio.remote import Entry, Remote
+from otel_trackio.parcel import Parcel
+from otel_trackio.remote import Remote
 
 MAX_FILES: Final = 100
-"""Files of one commit; the Hub advises against more."""
+"""Files that one commit adds and deletes; the Hub advises against more."""
 
-MAX_BYTES: Final = 64_000_000
-"""Bytes of one commit, unless a single file is larger."""
+MAX_BYTES: Final = 16_000_000
+"""Bytes of one commit, unless a single range has more: so many arrive in time on a slow line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +30,40 @@ def push(
 ) -> Pushed:
     """Uploads everything that waits, in as few commits as may be. Raises RemoteError.
 
-    What an error leaves waits on; what may have landed all the same is sent again, to the same
-    path with the same bytes.
+    A range is in one commit with all its files, and with the deletion of what it replaces. What an
+    error leaves waits on; what may have landed all the same is sent again, to the same path with
+    the same bytes. Only the holder of the outbox's lease may call it.
     """
     done = Pushed()
-    for batch in _batches(outbox.waiting()):
-        paths = {entry.path: outbox.path(entry) for entry in batch}
-        remote.commit(paths, (), f"otel-trackio: {len(batch)} segments")
-        for entry in batch:
-            outbox.done(entry)
-        done = Pushed(done.files + len(batch), done.bytes + sum(entry.size for entry in batch))
+    for batch in _batches(outbox.parcels()):
+        _commit(outbox, remote, batch)
+        for parcel in batch:
+            outbox.done(parcel)
+        files = sum(len(parcel.files) for parcel in batch)
+        done = Pushed(done.files + files, done.bytes + sum(parcel.size for parcel in batch))
         progress(done)
     return done
 
 
-def _batches(waiting: Sequence[Entry]) -> Iterator[list[Entry]]:
-    batch: list[Entry] = []
-    size = 0
-    for entry in waiting:
-        if batch and (len(batch) == MAX_FILES or size + entry.size > MAX_BYTES):
+def _commit(outbox: Outbox, remote: Remote, batch: Sequence[Parcel]) -> None:
+    files = [entry for parcel in batch for entry in parcel.files]
+    add = {entry.path: outbox.path(entry) for entry in files}
+    delete = list(dict.fromkeys(path for parcel in batch for path in parcel.replaces))
+    room = MAX_FILES - len(add)
+    remote.commit(add, delete[:room], f"otel-trackio: {len(files)} segments")
+    for at in range(room, len(delete), MAX_FILES):
+        remote.commit({}, delete[at : at + MAX_FILES], "otel-trackio: merged segments")
+
+
+def _batches(parcels: Sequence[Parcel]) -> Iterator[list[Parcel]]:
+    batch: list[Parcel] = []
+    changes = size = 0
+    for parcel in parcels:
+        if batch and (changes + parcel.changes > MAX_FILES or size + parcel.size > MAX_BYTES):
             yield batch
-            batch, size = [], 0
-        batch.append(entry)
-        size += entry.size
+            batch, changes, size = [], 0, 0
+        batch.append(parcel)
+        changes += parcel.changes
+        size += parcel.size
     if batch:
         yield batch

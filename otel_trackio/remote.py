@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from otel_trackio.errors import RemoteRefused, RemoteUnavailable
 
@@ -19,6 +19,10 @@ class Entry:
 
     path: str
     size: int
+
+
+Card: TypeAlias = Callable[[str], bytes]
+"""What README.md says in the place of that url, which may be known only once it is reached."""
 
 
 class Remote(Protocol):
@@ -33,8 +37,8 @@ class Remote(Protocol):
         """What names the place; holds no secret."""
         ...
 
-    def prepare(self, card: bytes) -> None:
-        """Makes the place, private, with `card` as its README.md, unless it is there already."""
+    def prepare(self, card: Card) -> None:
+        """Makes the place, private, with a card as its README.md, unless it is there already."""
         ...
 
     def list(self, prefix: str) -> list[Entry]:
@@ -60,11 +64,11 @@ class Folder:
     def url(self) -> str:
         return str(self.root)
 
-    def prepare(self, card: bytes) -> None:
+    def prepare(self, card: Card) -> None:
         with self._translated("make"):
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not (self.root / "README.md").exists():
-                write_whole(self.root / "README.md", card)
+                write_whole(self.root / "README.md", card(self.url))
 
     def list(self, prefix: str) -> list[Entry]:
         with self._translated("list"):
@@ -121,3 +125,14 @@ def write_whole(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)
+    _keep_names(path.parent)
+
+
+def _keep_names(folder: Path) -> None:
+    """Lets the names in a folder outlive a power loss, where its file system can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

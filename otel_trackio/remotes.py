@@ -13,39 +13,49 @@ DATASETS: Final = "hf://datasets/"
 BUCKETS: Final = "hf://buckets/"
 
 
-def remote_of(name: str) -> Remote:
+def remote_of(name: str, private: bool = True) -> Remote:
     """The remote called `hf://datasets/USER/NAME`, `hf://buckets/USER/NAME`, or a folder's path.
 
-    Raises ConfigError for a name of another kind.
+    `private` says what a place on the Hub is made, where there is none yet. Raises ConfigError for
+    a name of another kind.
     """
     if name.startswith(DATASETS):
         from otel_trackio.hub import HubDataset  # Loads huggingface_hub, which is not light.
 
-        return HubDataset(name.removeprefix(DATASETS))
+        return HubDataset(name.removeprefix(DATASETS), private=private)
     if name.startswith(BUCKETS):
         from otel_trackio.bucket import HubBucket
 
-        return HubBucket(name.removeprefix(BUCKETS))
+        return HubBucket(name.removeprefix(BUCKETS), private=private)
     if "://" in name:
         raise ConfigError(
             f"cannot sync to {name!r}", f"give {DATASETS}USER/NAME, {BUCKETS}USER/NAME or a folder"
         )
-    return Folder(Path(name).expanduser().absolute())
+    return Folder(_folder(name))
 
 
 def configured(settings: Settings) -> Remote | None:
-    """The remote that the settings name, if any; nothing is synced offline.
+    """The remote that the settings name, if any; nothing is synced offline. Raises ConfigError."""
+    name = named(settings)
+    return remote_of(name, settings.private) if name and settings.mode == "online" else None
+
+
+def named(settings: Settings) -> str:
+    """What the settings call the remote, online or not; empty where they name none.
 
     Raises ConfigError where they name several.
     """
-    named = {
+    names = {
         "remote": settings.remote,
         "dataset_id": settings.dataset_id and DATASETS + settings.dataset_id,
         "bucket_id": settings.bucket_id and BUCKETS + settings.bucket_id,
     }
-    given = {setting: name for setting, name in named.items() if name}
+    given = {setting: name for setting, name in names.items() if name}
     if len(given) > 1:
         raise ConfigError(f"{' and '.join(given)} are both set", "give one of them")
-    if settings.mode != "online" or not given:
-        return None
-    return remote_of(next(iter(given.values())))
+    name = next(iter(given.values()), "")
+    return str(_folder(name)) if name and "://" not in name else name
+
+
+def _folder(name: str) -> Path:
+    return Path(name).expanduser().absolute()

@@ -83,7 +83,6 @@ class Run:
         self._on_finish = on_finish
         self._finishing = threading.RLock()
         self._forked = False
-        self._interrupted = False
         self._syncers: list[Syncer] = []
         self.state: State = "disabled"
         self.unsynced = 0
@@ -214,7 +213,7 @@ class Run:
     def fail(self, error: BaseException, timeout: float = 60) -> None:
         """Ends the run as failed because of `error`."""
         data = {"exit_code": 1, "error": f"{type(error).__name__}: {error}"[:MAX_ALERT_TEXT]}
-        self._end("failed", data, timeout)
+        self._end("failed", redact(data), timeout)
 
     def _end(self, state: State, data: Mapping[str, Any], timeout: float) -> None:
         with self._finishing:
@@ -257,9 +256,15 @@ class Run:
         return max(waiting, default=0) == 0
 
     def interrupt(self, signal: str, timeout: float) -> None:
-        """Ends the run as failed because a signal ends the process, as far as time allows."""
-        self._interrupted = True
-        self._end("failed", {"exit_code": 1, "error": signal}, timeout)
+        """Notes that a signal ends the process now, as a failure, and syncs what time allows.
+
+        Recording goes on until then: what `log()` returned is safe all the same.
+        """
+        with self._finishing:  # A run that is being finished has no need of this.
+            if self.state != "running" or self._forked:
+                return
+            self.put_event("state", {"state": "failed", "exit_code": 1, "error": signal})
+            self.sync_now(timeout)
 
     def _sync_out(self, deadline: float) -> None:
         if self._syncers and self._writer is not None:
@@ -288,7 +293,7 @@ class Run:
 
     def flush(self, timeout: float = 10) -> bool:
         """Waits until everything recorded so far is stored; False if it is not yet."""
-        provider.flush(timeout)
+        provider.flush(timeout / 4)  # An instrument's callback that hangs is not to take it all.
         return self._writer.flush(timeout) if self._writer else True
 
     def forked(self) -> None:
@@ -311,8 +316,6 @@ class Run:
                 if self._recorder is None:
                     self._record_with(self._open_writer("fork", self.diagnostics))
                 return self._recorder
-        if self._interrupted:
-            return None  # What goes on for a moment more is not told off for it.
         self.diagnostics.error(
             "dropped.finished", f"run {self.name} is {self.state}: call init() to log to a new one"
         )

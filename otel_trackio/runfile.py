@@ -24,6 +24,9 @@ FOLD_AT: Final = 16384
 UNFOLDED_SHARE: Final = 4
 """How many times that many points of rarely logged series may wait unfolded."""
 
+PAGE: Final = 4096
+"""Bytes of a page of a run file."""
+
 SERIES_COLUMNS: Final = (
     "key, kind, temporality, name, unit, description, attributes, scope, scope_version, rank"
 )
@@ -46,7 +49,7 @@ class RunFile:
 
     @classmethod
     def create(
-        cls, path: Path, meta: Mapping[str, Any], fold_at: int = FOLD_AT, page_size: int = 4096
+        cls, path: Path, meta: Mapping[str, Any], fold_at: int = FOLD_AT, page_size: int = PAGE
     ) -> RunFile:
         """A new run file at `path`. Raises StoreError where it cannot be made."""
         try:
@@ -244,7 +247,7 @@ class RunFile:
 
 
 @contextmanager
-def _appearing(path: Path, page_size: int = 4096) -> Iterator[sqlite3.Connection]:
+def _appearing(path: Path, page_size: int = PAGE) -> Iterator[sqlite3.Connection]:
     """A new database, which has its name only when the block has ended well: nobody sees less."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     unfinished = path.with_suffix(".new")

@@ -45,7 +45,7 @@ _OWNER: Final = [
     ("rank", pa.int32()),
     ("seq", pa.int64()),
 ]
-_SERIES: Final = (
+SERIES: Final = (
     "key",
     "kind",
     "temporality",
@@ -56,7 +56,7 @@ _SERIES: Final = (
     "scope",
     "scope_version",
 )
-_OF_SERIES: Final = [(name, _TEXT) for name in _SERIES]
+_OF_SERIES: Final = [(name, _TEXT) for name in SERIES]
 
 POINTS: Final = pa.schema(
     [
@@ -172,29 +172,34 @@ def encode(table: pa.Table) -> bytes:
     if "value" in names:
         encodings["value"] = "BYTE_STREAM_SPLIT"
     out = io.BytesIO()
-    pq.write_table(
-        table,
+    with pq.ParquetWriter(
         out,
-        row_group_size=ROW_GROUP,
+        table.schema,
         compression="zstd",
         use_dictionary=[name for name in _DICTIONARIES if name in names],
         column_encoding=encodings,
         write_page_index=True,
         store_schema=False,
-    )
+    ) as file:
+        if len(table):  # A row group without rows is one that `datasets` refuses.
+            file.write_table(table, ROW_GROUP)
     return out.getvalue()
 
 
 def decode(files: Mapping[str, bytes]) -> Extract:
     """The extract whose tables have these files. Raises StoreError where they are no segments."""
-    read = {name: _read(name, data) for name, data in files.items()}
-    owners = {owner for table in read.values() for owner in _owners(table)}
-    if len(owners) != 1:
-        raise StoreError(f"segments of {len(owners)} writers where one was expected", "pull again")
+    return extracted({name: read(name, data) for name, data in files.items()})
+
+
+def extracted(read: Mapping[str, pa.Table]) -> Extract:
+    """The extract of tables that were read. Raises StoreError where they are not one writer's."""
+    found = {owner for table in read.values() for owner in owners(table)}
+    if len(found) != 1:
+        raise StoreError(f"segments of {len(found)} writers where one was expected", "pull again")
     events = read.get("events", EVENTS.empty_table()).to_pylist()
     histograms = read.get("histograms", HISTOGRAMS.empty_table()).to_pylist()
     records = read.get("records", RECORDS.empty_table()).to_pylist()
-    owner = owners.pop()
+    owner = found.pop()
     return Extract(
         owner,
         tuple(_series_columns(read.get("points", POINTS.empty_table()), owner)),
@@ -202,6 +207,35 @@ def decode(files: Mapping[str, bytes]) -> Extract:
         tuple(_to_histogram(row) for row in histograms),
         tuple(_to_record(row) for row in records),
     )
+
+
+def read(name: str, data: bytes) -> pa.Table:
+    """The rows of a file of the table of that name, times in ns. Raises StoreError for another."""
+    release()
+    try:
+        lacking = set(TABLES[name].names) - set(shape(data).names)
+        if lacking:
+            raise StoreError(f"a segment of {name} has no {min(lacking)}", "pull again")
+        table = pq.read_table(
+            pa.BufferReader(data), schema=TABLES[name], read_dictionary=_DICTIONARIES
+        )
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError(f"a segment of {name} cannot be read: {error}", "pull again") from error
+    times = [field.name for field in table.schema if field.type == _TIME]
+    for time in times:
+        place = table.schema.get_field_index(time)
+        table = table.set_column(place, time, table[time].cast(pa.int64()))
+    return table
+
+
+def release() -> None:
+    """Gives back the memory of tables that are gone, which Arrow would keep for later ones."""
+    pa.default_memory_pool().release_unused()
+
+
+def shape(data: bytes) -> pa.Schema:
+    """The columns of a Parquet file, and their types."""
+    return pq.read_schema(pa.BufferReader(data)).remove_metadata()
 
 
 def _points(extract: Extract) -> pa.Table:
@@ -215,13 +249,13 @@ def _points(extract: Extract) -> pa.Table:
         "time": pa.array(_end_to_end([columns.points.time for _, columns in parts])).cast(_TIME),
         **_value_arrays([columns.points.value for _, columns in parts]),
     }
-    for place, name in enumerate(_SERIES):
+    for place, name in enumerate(SERIES):
         arrays[name] = _repeated([_of_series(series)[place] for series, _ in parts], lengths)
     return pa.table([arrays[field.name] for field in POINTS], schema=POINTS)
 
 
 def _of_series(series: Series) -> tuple[str, ...]:
-    return tuple(getattr(series, name) for name in _SERIES)
+    return tuple(getattr(series, name) for name in SERIES)
 
 
 def _end_to_end(parts: list[Ints]) -> Ints:
@@ -278,7 +312,7 @@ def _event(event: Event) -> dict[str, Any]:
 
 def _histogram(seq: int, series: Series, histogram: Histogram) -> dict[str, Any]:
     return {
-        **dict(zip(_SERIES, _of_series(series), strict=True)),
+        **dict(zip(SERIES, _of_series(series), strict=True)),
         "seq": seq,
         "step": step_or_none(histogram.step),
         "time": histogram.time,
@@ -298,19 +332,8 @@ def _record(seq: int, record: Record) -> dict[str, Any]:
     }
 
 
-def _read(name: str, data: bytes) -> pa.Table:
-    try:
-        table = pq.read_table(pa.BufferReader(data), schema=TABLES[name])
-    except (pa.ArrowInvalid, OSError) as error:
-        raise StoreError(f"a segment of {name} cannot be read: {error}", "pull again") from error
-    times = [field.name for field in table.schema if field.type == _TIME]
-    for time in times:
-        place = table.schema.get_field_index(time)
-        table = table.set_column(place, time, table[time].cast(pa.int64()))
-    return table
-
-
-def _owners(table: pa.Table) -> set[Owner]:
+def owners(table: pa.Table) -> set[Owner]:
+    """Whose the rows are: one's, in a segment that is sound."""
     distinct = table.group_by(["run", "writer", "attempt", "rank"]).aggregate([])
     return {Owner(**row) for row in distinct.to_pylist()}
 
@@ -319,13 +342,16 @@ def _series_columns(table: pa.Table, owner: Owner) -> Iterator[tuple[Series, Col
     """Rows of one series lie together."""
     if not len(table):
         return
-    texts = [table[name].combine_chunks().dictionary_encode() for name in _SERIES]
-    codes = np.array([np.asarray(text.indices) for text in texts])
-    starts = np.flatnonzero(np.append(True, (np.diff(codes) != 0).any(axis=0)))
+    begins = np.zeros(len(table), dtype=bool)
+    begins[0] = True
+    for name in SERIES:
+        codes = np.asarray(table[name].combine_chunks().dictionary_encode().indices)
+        begins[1:] |= codes[1:] != codes[:-1]
+    starts = np.flatnonzero(begins)
     seq, time = table["seq"].to_numpy(), table["time"].to_numpy()
     step = table["step"].fill_null(NO_STEP).to_numpy()
     for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(table)], strict=True):
-        named = {name: table[name][start].as_py() for name in _SERIES}
+        named = {name: table[name][start].as_py() for name in SERIES}
         value = _values(table.slice(start, stop - start))
         points = Points(step[start:stop], time[start:stop], value)
         yield Series(**named, rank=owner.rank), Columns(0, seq[start:stop], points)
@@ -353,7 +379,7 @@ def _to_event(row: dict[str, Any]) -> Event:
 
 
 def _to_histogram(row: dict[str, Any]) -> tuple[int, Series, Histogram]:
-    series = Series(**{name: row[name] for name in _SERIES}, rank=row["rank"])
+    series = Series(**{name: row[name] for name in SERIES}, rank=row["rank"])
     when = _step(row), row["time"], row["start"]
     return row["seq"], series, Histogram(*when, json.loads(row["data"]))
 

@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Literal, SupportsIndex
 
@@ -16,7 +17,7 @@ from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.resources import Resource
 
-from otel_trackio import announce, delivery, opening, provider
+from otel_trackio import announce, delivery, opening, provider, signals
 from otel_trackio.errors import ConfigError
 from otel_trackio.intake import Taken
 from otel_trackio.mirror import Mirror
@@ -94,16 +95,16 @@ def init(
         set_step(None)
         if settings.mode != "disabled":
             provider.attach(settings.interval)
-        run = opening.open_run(
+        _active = run = opening.open_run(
             settings,
             values,
             notes,
             _mirrored,
-            lambda run, complete: _finished(run, complete, settings.silent),
+            lambda run, complete: _finished(run, complete, settings),
         )
-        _active = run
         if run.state == "running":
             delivery.set_destination(run)
+            signals.watch(lambda: _active)
             announce.started(run, settings, provider.attachment())
         return run
 
@@ -130,8 +131,8 @@ def _mirrored(taken: Taken) -> None:
         _mirror.update({key: value for (key, _), value in taken.last.items()})
 
 
-def _finished(run: Run, complete: bool, silent: bool) -> None:
-    announce.finished(run, complete, silent)
+def _finished(run: Run, complete: bool, settings: Settings) -> None:
+    announce.finished(run, complete, settings)
     if _mirror is not None:
         _mirror.clear()
 
@@ -237,6 +238,11 @@ def _at_exit() -> None:
         run.fail(_fatal)
     elif run is not None:
         run.finish()
+    if isinstance(_fatal, KeyboardInterrupt):
+        # Python ends by SIGINT if what it evaluated last was interrupted; modules that the sync
+        # has loaded evaluate some more.
+        with suppress(KeyboardInterrupt):
+            exec("raise KeyboardInterrupt")
 
 
 def _in_forked_child() -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final, Self, TypeGuard
 from otel_trackio import edit, facts, layout
 from otel_trackio.diagnostics import logger
 from otel_trackio.edit import EDITOR
+from otel_trackio.elsewhere import Elsewhere
 from otel_trackio.errors import ConfigError, NewerFormat, StoreBusy, StoreError, UnknownMetric
 from otel_trackio.facts import Facts, RunState, WriterState
 from otel_trackio.fold import TIME_AXIS
@@ -43,13 +44,25 @@ class StoredRun:
     Safe from any thread. Close it, or use it in a `with` block, to let its files go early.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, elsewhere: Elsewhere | None = None) -> None:
         """`path` is the run's folder."""
         self.path = path
+        self._elsewhere = elsewhere
         self.damaged: dict[Path, StoreError] = {}
         self._readers: dict[Path, RunFileReader] = {}
         self._seen: list[Source] | None = None
         self._lock = threading.RLock()
+
+    @property
+    def folders(self) -> list[Path]:
+        """Where it may have files."""
+        return [self.path, *([self._elsewhere.older(self.path)] if self._elsewhere else [])]
+
+    def files(self) -> list[Path]:
+        """Its run files, one a writer."""
+        # What is in both folders is a copy in the first.
+        found = {path.name: path for each in self.folders for path in layout.run_files(each)}
+        return [path for _, path in sorted(found.items())]
 
     @cached_property
     def id(self) -> str:
@@ -166,11 +179,21 @@ class StoredRun:
         standing = self.standing()
         if standing.state == "running" and not force:
             raise StoreBusy(f"run {self.id} is still recorded", "finish it first, or force it")
-        edit.bury(self.path, self.id, standing.lamport)
+        self.bury(self.id, standing.lamport)
+
+    def bury(self, run_id: str, lamport: int = 0) -> None:
+        """The same however the run is doing, and even if none of its files can be read."""
+        edit.bury(self.path, run_id, lamport, self.files())
+        self._edited()
         self.close()
 
     def _edit(self, kind: str, data: dict[str, Any]) -> None:
         edit.add_event(self.path, self.id, self.standing().lamport, kind, data)
+        self._edited()
+
+    def _edited(self) -> None:
+        if self._elsewhere is not None:
+            self._elsewhere.publish(self.path)
 
     def alerts(self) -> list[Record]:
         """Alerts, in the order recorded; `data` has title, text and level."""
@@ -187,8 +210,9 @@ class StoredRun:
             if self._seen is not None:
                 yield self._seen
                 return
-            paths = layout.run_files(self.path)
-            found = [source for path in paths for source in self._open(path, stack)]
+            if self._elsewhere is not None:
+                self._elsewhere.fetch(self.path.name)
+            found = [source for path in self.files() for source in self._open(path, stack)]
             if not found:
                 raise self._unreadable()
             self._seen = sorted(found, key=lambda each: each.order)
@@ -201,7 +225,7 @@ class StoredRun:
         try:
             reader = self._reader(path)
             stack.enter_context(reader.snapshot())
-            yield Source(reader, reader.meta())
+            yield Source(reader, self._alive(path, reader.meta()))
             self.damaged.pop(path, None)
         except NewerFormat:
             raise
@@ -209,6 +233,11 @@ class StoredRun:
             if path not in self.damaged:
                 logger.warning("%s", error)
             self.damaged[path] = error
+
+    def _alive(self, path: Path, meta: dict[str, Any]) -> dict[str, Any]:
+        """What a file says of its writer, and when that gave its last sign of life, if later."""
+        seen = self._elsewhere.heartbeat(path) if self._elsewhere else 0
+        return {**meta, "heartbeat_ns": seen} if seen > meta.get("heartbeat_ns", 0) else meta
 
     def _reader(self, path: Path) -> RunFileReader:
         known = self._readers.pop(path, None)

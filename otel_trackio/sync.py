@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from otel_trackio import layout, recovery, syncstate
+from otel_trackio import forking, layout, recovery, syncstate
 from otel_trackio.card import card
-from otel_trackio.errors import RemoteError
+from otel_trackio.errors import RemoteError, StoreBusy
 from otel_trackio.lease import Lease
 from otel_trackio.outbox import Outbox
-from otel_trackio.pull import REPLICA
 from otel_trackio.push import Pushed, push
 from otel_trackio.remote import Remote
+from otel_trackio.replica import REPLICA
 from otel_trackio.runfile import RunFile
+
+LEASE_SECONDS: Final = 60.0
+"""How long a live process that is uploading is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,37 +36,49 @@ def sync(
     folders: Iterable[Path],
     remote: Remote,
     progress: Callable[[Pushed], None] = lambda done: None,
+    replicas: bool = False,
 ) -> Synced:
     """Brings the runs in `folders` to the remote; only what it has not got is sent.
 
-    Files of live processes are theirs to sync, and are counted. Raises RemoteError, StoreError.
+    Files of live processes are theirs to sync, and are counted. Those that came from a remote are
+    their origin's to sync, and are left out; with `replicas` only those that came from this one
+    are. Raises RemoteError, StoreError.
     """
-    remote.prepare(card(remote.url))
+    remote.prepare(card)
     outbox = Outbox(dir, remote.url)  # Now that a bare name is a full one.
     numbers = live = 0
     for path in (path for folder in folders for path in layout.run_files(folder)):
         recovery.recover(path)
-        cut = cut_stored(outbox, path)
+        cut = cut_stored(outbox, path, replicas=replicas)
         live += cut is None
         numbers += cut or 0
     return Synced(numbers, _pushed(outbox, remote, progress), live)
 
 
 def _pushed(outbox: Outbox, remote: Remote, progress: Callable[[Pushed], None]) -> Pushed:
+    lease = outbox.leased(LEASE_SECONDS)
+    if lease is None:
+        raise StoreBusy(f"a live process syncs to {remote.url} for long", "try again later")
     state = syncstate.read(outbox.state, remote.url)
     try:
         pushed = push(outbox, remote, progress)
     except RemoteError as error:
         syncstate.write(outbox.state, state.after_failure(error))
         raise
-    syncstate.write(outbox.state, state.after_success(pushed.files, pushed.bytes))
-    return pushed
+    else:
+        syncstate.write(outbox.state, state.after_success(pushed.files, pushed.bytes))
+        return pushed
+    finally:
+        lease.release()
 
 
-def cut_stored(outbox: Outbox, path: Path, begun: bool = False) -> int | None:
+def cut_stored(
+    outbox: Outbox, path: Path, begun: bool = False, replicas: bool = False
+) -> int | None:
     """How many numbers of a file were cut; None where a live process holds it.
 
-    With `begun`, only where the file was synced to the remote before.
+    With `begun`, only where the file was synced to the remote before; with `replicas`, also where
+    it came from another remote.
     """
     if layout.journal_file(path).exists():
         return None  # Recovery left it: its writer may live on another machine.
@@ -69,13 +86,13 @@ def cut_stored(outbox: Outbox, path: Path, begun: bool = False) -> int | None:
     if lease is None:
         return None
     try:
-        file = RunFile.open(path)
-        try:
-            if file.meta(REPLICA) is not None or (begun and not outbox.has_begun(file)):
+        with forking.unforked(), closing(RunFile.open(path)) as file:
+            origin = file.meta(REPLICA)
+            if origin is not None and (not replicas or origin == outbox.url):
+                return 0
+            if begun and not outbox.has_begun(file):
                 return 0
             return outbox.cut(file)
-        finally:
-            file.close()
     finally:
         lease.release()
         lease.remove()

@@ -20,7 +20,6 @@ from otel_trackio.cadence import REMOTE, URGENT_SECONDS, Cadence, Past, due, is_
 from otel_trackio.card import card
 from otel_trackio.diagnostics import Diagnostics
 from otel_trackio.errors import RemoteError, RemoteUnavailable, StoreError
-from otel_trackio.lease import Lease
 from otel_trackio.outbox import Outbox
 from otel_trackio.push import push
 from otel_trackio.remote import Remote
@@ -36,9 +35,6 @@ CUT_SECONDS: Final = 60.0
 
 BEHIND_SECONDS: Final = 2.0
 """How long it may take to come to counting what waits."""
-
-LEASE_SECONDS: Final = 0.1
-"""Between two tries to take the outbox from another process."""
 
 MOST_STORED: Final = 100
 """Files of dead writers, the newest, of which a run's first sync brings what they left."""
@@ -117,6 +113,9 @@ class Syncer:
         return self._behind()
 
     def _run(self) -> None:
+        # At once, for what keeps it from syncing is best told while somebody looks; and what has
+        # to be loaded for it takes its time, of which the end of a job may leave little.
+        self._guarded(self._prepared)
         while not (self._stopping and self._answered == self._asked):
             asked = self._wait()
             self._sync(at_once=asked > self._answered)
@@ -136,33 +135,41 @@ class Syncer:
 
     def _sync(self, at_once: bool) -> None:
         pause = due(self._cadence, self._past) - (self._past.tried or self._past.started)
-        failures, wait = self._past.failures + 1, 0.0
-        try:
+
+        def sync() -> None:
             outbox = self._prepared()
             self._cut(outbox)
             self._upload(outbox, at_once, pause / 2)
-            failures = 0
-        except RemoteError as error:
-            wait = getattr(error, "retry_after", None) or 0.0
-            self._told(error)
-        except Exception as error:  # noqa: BLE001 (the edge to training)
-            self._diagnostics.error("sync.failed", f"cannot sync to {self.url}: {error}")
+
+        error = self._guarded(sync)
         with self._changed:
             self._past = replace(
                 self._past,
                 tried=time.monotonic(),
-                failures=failures,
-                retry_after=wait,
+                failures=self._past.failures + 1 if error else 0,
+                retry_after=getattr(error, "retry_after", None) or 0.0,
                 forward=False,
                 chance=_chance(),
             )
+
+    def _guarded(self, work: Callable[[], object]) -> Exception | None:
+        """What kept the work from being done, once that is told."""
+        try:
+            work()
+        except RemoteError as error:
+            self._told(error)
+            return error
+        except Exception as error:  # noqa: BLE001 (the edge to training)
+            self._diagnostics.error("sync.failed", f"cannot sync to {self.url}: {error}")
+            return error
+        return None
 
     def _prepared(self) -> Outbox:
         """The outbox of the remote, whose full name is known only once it was reached."""
         if self._outbox is None:
             before = Outbox(self._dir, self.url)
             try:
-                self._remote.prepare(card(self.url))
+                self._remote.prepare(card)
             except RemoteError as error:
                 state = syncstate.read(before.state, self.url)
                 syncstate.write(before.state, state.after_failure(error))
@@ -173,8 +180,14 @@ class Syncer:
         return self._outbox
 
     def _cut(self, outbox: Outbox) -> None:
+        # What is logged from now on is for the next time: it may never pause.
+        end = self._perform(lambda file: int(file.meta("next_seq")) - 1, CUT_SECONDS)
+
+        def cut_one(file: RunFile) -> bool:
+            return outbox.cut_one(file) > 0 and file.cursor(outbox.cursor) < end
+
         # One at a time: between them the writer thread stores what is logged meanwhile.
-        while self._perform(outbox.cut_one, CUT_SECONDS):
+        while self._perform(cut_one, CUT_SECONDS):
             pass
         for path in self._others():
             try:
@@ -203,7 +216,7 @@ class Syncer:
         at_once = at_once or is_urgent(self._past, time.monotonic())
         if not at_once and 0 <= time.time_ns() - state.succeeded < recent * 1e9:
             return
-        lease = self._leased(outbox, at_once)
+        lease = outbox.leased(self._until - time.monotonic() if at_once else 0)
         if lease is None:
             return  # Another process is uploading.
         try:
@@ -214,13 +227,6 @@ class Syncer:
             raise
         finally:
             lease.release()
-
-    def _leased(self, outbox: Outbox, patiently: bool) -> Lease | None:
-        while (lease := Lease.take(outbox.lock)) is None:
-            if not patiently or time.monotonic() > self._until:
-                return None
-            time.sleep(LEASE_SECONDS)
-        return lease
 
     def _told(self, error: RemoteError) -> None:
         later = "recording goes on, and it is tried again"

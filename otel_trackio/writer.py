@@ -165,8 +165,9 @@ class Writer:
         while not self._closing:
             self._wake.wait(self._settings.interval)
             self._wake.clear()
-            self._perform()
-            if not self._round():
+            stored = self._round()
+            self._perform()  # So that a task finds what was logged before it was asked for.
+            if not stored:
                 time.sleep(min(RETRY_SECONDS, self._settings.interval))
 
     def _round(self) -> bool:

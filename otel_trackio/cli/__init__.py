@@ -9,11 +9,13 @@ from otel_trackio.cli.alerts import alerts
 from otel_trackio.cli.application import PROGRAM, Application
 from otel_trackio.cli.demo import demo
 from otel_trackio.cli.doctor import doctor
-from otel_trackio.cli.edit import mv, rm, tag
+from otel_trackio.cli.edit import mv, tag
 from otel_trackio.cli.get import get
 from otel_trackio.cli.info import info
 from otel_trackio.cli.invocation import Invocation, shared_options
 from otel_trackio.cli.ls import ls
+from otel_trackio.cli.remote import remote
+from otel_trackio.cli.rm import rm
 from otel_trackio.cli.sync import pull, sync
 from otel_trackio.cli.watch import watch
 
@@ -32,7 +34,7 @@ Exit codes:
 SECTIONS = {
     "Look": [ls, info, get, watch, alerts],
     "Change": [tag, mv, rm],
-    "Share": [sync, pull],
+    "Share": [sync, pull, remote],
     "More": [doctor, demo],
 }
 

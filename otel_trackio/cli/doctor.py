@@ -68,6 +68,8 @@ def _parts(report: Report) -> Iterator[RenderableType]:
 
 def _directory(directory: Directory) -> Iterator[tuple[str, str]]:
     yield "path", str(directory.path) + ("" if directory.exists else " (not there yet)")
+    if directory.scratch:
+        yield "scratch", str(directory.scratch)
     if directory.filesystem:
         where = "on a network, or may be" if directory.network else "local"
         yield "file system", f"{directory.filesystem}, {where}"
@@ -100,7 +102,7 @@ def _shown(value: object) -> str:
 def _document(report: Report) -> dict[str, Any]:
     return {
         "versions": report.versions,
-        "directory": {**asdict(report.directory), "path": str(report.directory.path)},
+        "directory": {each: _plain(value) for each, value in asdict(report.directory).items()},
         "clock": {
             "now": utc(report.clock.now),
             "newest": utc(report.clock.newest) if report.clock.newest else None,
@@ -133,4 +135,6 @@ def _source(setting: InForce) -> str:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
     return str(value) if isinstance(value, Path) else value

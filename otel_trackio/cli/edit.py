@@ -1,23 +1,18 @@
-"""`otel-trackio tag`, `mv` and `rm`: changing runs that are stored."""
+"""`otel-trackio tag` and `mv`: changing runs that are stored."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import click
 
-from otel_trackio import edit, layout
-from otel_trackio.api import Api
 from otel_trackio.cli.document import print_document
 from otel_trackio.cli.invocation import Invocation, complete_runs, pass_invocation, shared_options
 from otel_trackio.cli.overview import Overview, overview
-from otel_trackio.cli.quantity import age, count, visible
+from otel_trackio.cli.quantity import visible
 from otel_trackio.cli.table import note
-from otel_trackio.errors import NewerFormat, OtelTrackioError, StoreBusy, StoreError
+from otel_trackio.errors import OtelTrackioError
+from otel_trackio.holding import Holding
 
 # `-name` is a tag to take away, so no short option may be one.
 _TAGS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
@@ -43,7 +38,7 @@ def tag(invocation: Invocation, run: str, changes: tuple[str, ...]) -> None:
         stored.tag(added, removed)
     about = overview(stored)
     if invocation.json:
-        print_document(_named(about))
+        print_document(named(about))
     else:
         click.echo("\n".join(map(visible, about.facts.tags)) or "no tags", err=not about.facts.tags)
 
@@ -73,89 +68,13 @@ def mv(invocation: Invocation, run: str, to: str) -> None:
     if name != facts.name:
         stored.rename(name)
     if invocation.json:
-        print_document(_named(overview(stored)))
+        print_document(named(overview(stored)))
     elif stored.id not in taken:
         click.echo(visible(f"{facts.project}/{facts.name} is now {project}/{name}"))
 
 
-@click.command()
-@click.argument("runs", metavar="RUN...", shell_complete=complete_runs, nargs=-1, required=True)
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-@click.option("--force", is_flag=True, help="Even if it is still recorded, or cannot be read.")
-@shared_options
-@pass_invocation
-@click.pass_context
-def rm(
-    context: click.Context,
-    invocation: Invocation,
-    runs: tuple[str, ...],
-    yes: bool,
-    force: bool,
-) -> None:
-    """Delete runs and their data, for good."""
-    doomed = {each.id: each for each in (_doomed(invocation.api, run, force) for run in runs)}
-    found = list(doomed.values())
-    busy = [each.title for each in found if each.running]
-    if busy and not force:
-        raise StoreBusy(f"{busy[0]} is still being recorded", "finish it first, or pass --force")
-    if not yes and not _agreed(found):
-        note("nothing was deleted")
-        context.exit(1)
-    for each in found:
-        each.delete()
-        if not invocation.json:
-            click.echo(f"deleted {visible(each.title)}")
-    if invocation.json:
-        print_document([{**each.document, "deleted": True} for each in found])
-
-
-@dataclass(frozen=True, slots=True)
-class Doomed:
-    """A run to delete, as people and as programs know it, and how to delete it."""
-
-    id: str
-    title: str
-    about: str
-    document: dict[str, Any]
-    running: bool
-    delete: Callable[[], None]
-
-
-def _doomed(api: Api, name: str, force: bool) -> Doomed:
-    """The run to delete; one that cannot be read goes by its id alone, and by force."""
-    run_id, folder = name, layout.run_dir(api.dir, name)
-    try:
-        run = api.run(name)
-        run_id, folder = run.id, run.path
-        found = overview(run)
-    except NewerFormat:
-        raise
-    except StoreError:
-        if not force:
-            raise
-        bury = partial(edit.bury, folder, run_id, 0)
-        return Doomed(run_id, run_id, "cannot be read", {"id": run_id}, False, bury)
-    standing = found.standing
-    about = f"{count(standing.points, 'point')}, started {age(standing.started)}"
-    return Doomed(
-        *(run.id, found.title, about, _named(found), standing.state == "running"),
-        delete=partial(run.delete, force),
-    )
-
-
-def _agreed(found: Sequence[Doomed]) -> bool:
-    for each in found:
-        note(f"  {each.title}  {each.about}")
-    try:
-        return click.confirm(f"delete {count(len(found), 'run')} for good?", err=True)
-    except click.Abort:
-        if sys.stdin.isatty():
-            raise
-        note("")
-        raise click.UsageError("nobody is there to confirm; pass --yes") from None
-
-
-def _named(about: Overview) -> dict[str, Any]:
+def named(about: Overview | Holding) -> dict[str, Any]:
+    """A run as the JSON of these commands."""
     facts = about.facts
     return {
         "id": about.id,

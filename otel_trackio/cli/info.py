@@ -47,7 +47,7 @@ def info(invocation: Invocation, run: str) -> None:
     """
     stored = invocation.api.run(run)
     with stored, stored.sources():
-        remotes = destinations(invocation.api.dir)
+        remotes = destinations(invocation.api.store)
         about, metrics = overview(stored, remotes), stored.metrics()
         told = alerts_of(stored)
     if invocation.json:

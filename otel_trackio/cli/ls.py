@@ -70,7 +70,7 @@ def ls(
     """
     most = limit or (LIMIT if sys.stdout.isatty() and not invocation.json else None)
     runs = _runs(invocation.api, project)
-    remotes = destinations(invocation.api.dir)
+    remotes = destinations(invocation.api.store)
     found = _overviews(reversed(runs), state, tag, remotes)
     shown = list(islice(found, most))[::-1]
     if invocation.json:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.status import Status
 
-from otel_trackio import layout
 from otel_trackio.api import Api
+from otel_trackio.cli.destination import destination
 from otel_trackio.cli.document import print_document
 from otel_trackio.cli.invocation import Invocation, complete_runs, pass_invocation, shared_options
-from otel_trackio.cli.quantity import count
+from otel_trackio.cli.progress import progress
+from otel_trackio.cli.quantity import count, size
 from otel_trackio.cli.table import note
 from otel_trackio.errors import ConfigError
+from otel_trackio.pull import Pulled, Total
 from otel_trackio.pull import pull as pull_runs
+from otel_trackio.remote import Remote
 from otel_trackio.remotes import remote_of
+from otel_trackio.settings import resolve
 from otel_trackio.sync import sync as sync_runs
 
 
@@ -25,24 +28,31 @@ from otel_trackio.sync import sync as sync_runs
 @click.argument("which", metavar="[RUN|PROJECT]", shell_complete=complete_runs, required=False)
 @click.option("--all", "every", is_flag=True, help="Every run there is.")
 @click.option("--to", metavar="REMOTE", envvar="OTEL_TRACKIO_REMOTE", help="Where to.")
+@click.option("--public", is_flag=True, help="What has to be made there is for everybody to see.")
 @shared_options
 @pass_invocation
-def sync(invocation: Invocation, which: str | None, every: bool, to: str | None) -> None:
+def sync(
+    invocation: Invocation, which: str | None, every: bool, to: str | None, public: bool
+) -> None:
     """Bring runs to a remote, as Parquet, and only what is new.
 
-    REMOTE is hf://datasets/USER/NAME, hf://buckets/USER/NAME, or a folder.
+    REMOTE is hf://datasets/USER/NAME, hf://buckets/USER/NAME, or a folder. Unless given it is the
+    directory itself, where a scratch stands in for that on this machine.
     """
-    if to is None:
-        raise ConfigError("no remote is named", "give --to REMOTE, or set OTEL_TRACKIO_REMOTE")
+    exchange = invocation.api.exchange
     if (which is None) != every:
         raise ConfigError("what to sync is not clear", "name a run or a project, or give --all")
-    remote = remote_of(to)
-    with _progress(f"syncing to {remote.url}") as status:
+    if to is None and exchange is not None:
+        remote: Remote = exchange.remote
+    else:
+        remote = destination(to, "--to REMOTE", _is_private(public))
+    with progress(f"syncing to {remote.url}") as status:
         done = sync_runs(
-            invocation.api.dir,
+            invocation.api.store,
             _folders(invocation.api, which),
             remote,
             lambda pushed: status.update(f"syncing to {remote.url}: {count(pushed.files, 'file')}"),
+            replicas=exchange is not None,  # DIR is no remote: what came from there is ours.
         )
     if invocation.json:
         pushed = {"files": done.pushed.files, "bytes": done.pushed.bytes}
@@ -67,27 +77,45 @@ def pull(invocation: Invocation, remote: str, project: str | None) -> None:
     source = remote_of(remote)
     if invocation.dir is not None:
         Path(invocation.dir).expanduser().mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _progress(f"pulling from {source.url}") as status:
+    exchange = invocation.api.exchange
+    if exchange is not None:
+        exchange.scratch.make()
+    with progress(f"pulling from {source.url}") as status:
         done = pull_runs(
             source,
-            invocation.api.dir,
+            invocation.api.store,
             project,
-            lambda pulled: status.update(f"pulling from {source.url}: {count(pulled.runs, 'run')}"),
+            lambda done, of: status.update(f"pulling from {source.url}: {_progressed(done, of)}"),
         )
+    if exchange is not None:
+        exchange.settle()
     if invocation.json:
-        print_document({"remote": source.url, "runs": done.runs, "new": done.numbers})
+        read = {"files": done.files, "bytes": done.bytes, "unfinished": done.unfinished}
+        busy = [str(path) for path in done.busy]
+        brought = {"runs": done.runs, "new": done.numbers}
+        print_document({"remote": source.url, **brought, **read, "busy": busy})
     else:
         new = "new value or event" if done.numbers == 1 else "new values and events"
         click.echo(f"{source.url}: {count(done.runs, 'run')}, {done.numbers:,} {new}")
+    if done.busy:
+        note(f"left as they are while live processes hold them: {count(len(done.busy), 'file')}")
+    if done.unfinished:
+        writers = count(done.unfinished, "writer")
+        note(f"not all there yet, so pull again later: the newest of {writers}")
+
+
+def _progressed(done: Pulled, of: Total) -> str:
+    files = f"{count(done.files)} of {count(of.files, 'file')}"
+    return f"{count(done.runs)} of {count(of.runs, 'run')}, {files}, {size(done.bytes)}"
+
+
+def _is_private(public: bool) -> bool:
+    return resolve({"private": False if public else None}, os.environ).private
 
 
 def _folders(api: Api, which: str | None) -> Sequence[Path]:
     if which is None:
-        return layout.run_dirs(api.dir)  # Deleted runs too: that they are is synced as well.
-    if which in api.projects():
-        return [run.path for run in api.runs(which)]
-    return [api.run(which).path]
-
-
-def _progress(text: str) -> Status:
-    return Console(stderr=True).status(text)
+        runs = list(api.every())  # Deleted runs too: that they are is synced as well.
+    else:
+        runs = api.runs(which) if which in api.projects() else [api.run(which)]
+    return [folder for run in runs for folder in run.folders]

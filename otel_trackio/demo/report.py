@@ -1,21 +1,25 @@
-"""What the demo shows of its runs, all of it read back from where they were recorded."""
+"""What the demo shows of its runs, all of it read back from where they were recorded or synced."""
 
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 from typing import Any, Final
 
 import numpy as np
 import plotext
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from otel_trackio.api import Api
+from otel_trackio.demo.parquet import Synced
 from otel_trackio.demo.training import PROJECT
 from otel_trackio.facts import Facts
 from otel_trackio.query import Curve
@@ -30,6 +34,9 @@ WRONG: Final = "red"
 
 PLOT_HEIGHT: Final = 18
 MAX_PLOT_WIDTH: Final = 100
+BEST_SHOWN: Final = 3
+"""Runs that the query of the Parquet is shown to find."""
+
 DECADES: Final = (-2, -1, 0, 1, 2)
 """Powers of ten that the plot shows; a loss beyond them leaves it."""
 
@@ -52,16 +59,21 @@ class Shown:
         return float(self.facts.summary["best_accuracy"])
 
 
-def show(console: Console, api: Api, ids: Sequence[str], options: str) -> None:
-    """Prints a table and a plot of the runs, and the commands to look further, with `options`."""
+def show(console: Console, api: Api, ids: Sequence[str], synced: Synced, options: str) -> None:
+    """Prints a table and a plot of the runs, a query of what was synced, and where to look further.
+
+    Commands come with `options`.
+    """
     with ExitStack() as stack:
         shown = _coloured([stack.enter_context(api.run(each)) for each in ids])
         console.print("", _table(shown), *_alerts(shown), sep="\n")
         console.print("", _legend(shown), sep="\n")
         console.print(_plot(shown, api, min(console.width, MAX_PLOT_WIDTH)))
     # Lines to be copied stay whole, however narrow the terminal.
+    console.print("", _query(synced), sep="\n", soft_wrap=True)
+    console.print("", _answer(synced, api), "", _upload(options), sep="\n", soft_wrap=True)
     console.print("", _commands(shown, options), sep="\n", soft_wrap=True)
-    console.print("", _removal(shown, api.dir, options), sep="\n", soft_wrap=True)
+    console.print("", _removal(shown, api.dir, synced.folder, options), sep="\n", soft_wrap=True)
 
 
 def _coloured(runs: Sequence[StoredRun]) -> list[Shown]:
@@ -143,6 +155,32 @@ def _legend(shown: Sequence[Shown]) -> Text:
     return Text.assemble(f"{LOSS} by step   ", *lines, ("✕ not finite from here", WRONG))
 
 
+def _query(synced: Synced) -> Text:
+    return Text.assemble(
+        ("As Parquet", "bold"),
+        f" the runs are in {synced.folder}, for whatever reads it:\n",
+        indent(synced.query.rstrip(), "  "),
+    )
+
+
+def _answer(synced: Synced, api: Api) -> Padding:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("run")
+    table.add_column("value_max", justify="right")
+    table.add_column("")
+    for row in synced.best().slice(length=BEST_SHOWN).to_pylist():
+        table.add_row(row["run"], f"{row['value_max']:.4f}", api.run(row["run"]).facts().name)
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _upload(options: str) -> Text:
+    return Text.assemble(
+        "The same in a private Dataset of yours on the Hub, now or while you train:",
+        f"\n  otel-trackio sync {PROJECT} --to hf://datasets/{PROJECT}{options}",
+        f'\n  otel_trackio.init("{PROJECT}", dataset_id="{PROJECT}")',
+    )
+
+
 def _commands(shown: Sequence[Shown], options: str) -> Text:
     best = max(shown, key=lambda each: each.best_accuracy).path
     return Text.assemble(
@@ -154,10 +192,11 @@ def _commands(shown: Sequence[Shown], options: str) -> Text:
     )
 
 
-def _removal(shown: Sequence[Shown], dir: Path, options: str) -> Text:
+def _removal(shown: Sequence[Shown], dir: Path, folder: Path, options: str) -> Text:
     names = " ".join(each.facts.name for each in shown)
     return Text.assemble(
         ("Your data", "bold"),
-        f" is in {dir / 'runs'}; to remove it:",
+        f" is in {dir / 'runs'} and {folder}; to remove it:",
         f"\n  otel-trackio rm {names}{options}",
+        f"\n  rm -r {shlex.quote(str(folder))}",
     )

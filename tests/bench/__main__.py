@@ -13,7 +13,17 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
-from tests.bench import background, imports, init, instrument, log, read, store
+from tests.bench import (
+    background,
+    imports,
+    init,
+    instrument,
+    livesync,
+    log,
+    read,
+    store,
+    sync,
+)
 from tests.bench.machine import described, pace
 from tests.bench.table import Row, console, table
 
@@ -22,6 +32,8 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "instrument": instrument.rows,
     "store": store.rows,
     "read": read.rows,
+    "sync": sync.rows,
+    "livesync": livesync.rows,
     "background": background.rows,
     "import": imports.rows,
     "init": init.rows,

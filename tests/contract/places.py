@@ -15,7 +15,7 @@ import pytest
 
 from otel_trackio.bucket import HubBucket
 from otel_trackio.hub import HubDataset
-from otel_trackio.remote import Entry, Folder, Remote
+from otel_trackio.remote import Card, Entry, Folder, Remote
 from tests.contract.visitor import noise
 from tests.fakes.hub import Hub
 
@@ -24,13 +24,20 @@ ON_THE_HUB = ("regular", "lfs", "xet", "bucket")
 
 NAME = "alice/metrics"
 CARD = b"---\ntags:\n- otel-trackio\n---\n# Metrics\n"
+
+
+def plain_card(url: str) -> bytes:
+    """One that is the same everywhere."""
+    return CARD
+
+
 ABSENT = "data/v1/absent.parquet"
 PATHS = (
-    "data/v1/events/run=a/w1-000000000001-000000000002.parquet",
-    "data/v1/points/run=a/w1-000000000001-000000000600.parquet",
-    "data/v1/points/run=a/w1-000000000601-000000000602.parquet",
-    "data/v1/points/run=\u00e4 \u4e2d!2F/w2-000000000001-000000000002.parquet",
-    "data/v10/points/run=a/w1-000000000001-000000000002.parquet",
+    "data/v1/events/a/w1-000000000001-000000000002.parquet",
+    "data/v1/points/a/w1-000000000001-000000000600.parquet",
+    "data/v1/points/a/w1-000000000601-000000000602.parquet",
+    "data/v1/points/\u00e4 \u4e2d!2F/w2-000000000001-000000000002.parquet",
+    "data/v10/points/a/w1-000000000001-000000000002.parquet",
     "notes/plain text.md",
 )
 CONTENTS = {path: noise(n, 40_000 * n % 90_001) for n, path in enumerate(PATHS, 1)}
@@ -68,7 +75,7 @@ class Place:
 
     def prepared(self) -> Any:
         remote = self.remote()
-        remote.prepare(CARD)
+        remote.prepare(plain_card)
         if self.hub:
             self.hub.forget()
         return remote
@@ -119,7 +126,7 @@ class Elsewhere:
     timeout: float = 60.0
     url: str = ""
 
-    def prepare(self, card: bytes) -> None:
+    def prepare(self, card: Card) -> None:
         self._ask("prepare", card)
 
     def list(self, prefix: str) -> list[Entry]:

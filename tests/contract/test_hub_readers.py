@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from tests.contract.visitor import REPO, Visitor
 
 pytestmark = [
     pytest.mark.xdist_group("hub"),
-    pytest.mark.allow_skip,
     pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"),
 ]
 
@@ -67,7 +65,6 @@ def run(visitor: Visitor, tmp_path: Path) -> Run:
     return running
 
 
-@pytest.mark.skipif(find_spec("datasets") is None, reason="needs `datasets`")
 def test_datasets_reads_by_the_card(run: Run) -> None:
     """`load_dataset` finds the files by a config of the card, whole and streamed."""
     assert run(sys.executable, "-c", PYTHON).split() == ["499500", "499500"]
@@ -84,6 +81,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder / "script.mjs")
 
 
+@pytest.mark.allow_skip
 @pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")
 def test_javascript_reads_and_writes(visitor: Visitor, script: str, run: Run) -> None:
     """npm's `@huggingface/hub` commits, lists and downloads, also what Python has uploaded."""

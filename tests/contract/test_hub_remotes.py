@@ -16,7 +16,18 @@ from otel_trackio.bucket import HubBucket
 from otel_trackio.errors import ConfigError, RemoteError, RemoteRefused, RemoteUnavailable
 from otel_trackio.hub import HubDataset
 from tests.contract import places
-from tests.contract.places import ABSENT, CARD, CONTENTS, NAME, ON_THE_HUB, PATHS, Place, held, some
+from tests.contract.places import (
+    ABSENT,
+    CARD,
+    CONTENTS,
+    NAME,
+    ON_THE_HUB,
+    PATHS,
+    Place,
+    held,
+    plain_card,
+    some,
+)
 
 pytestmark = pytest.mark.xdist_group("hub")
 
@@ -68,14 +79,14 @@ def test_many_files_are_one_commit(place: Place) -> None:
 def test_all_may_prepare_at_once(place: Place) -> None:
     """Of several that find nothing, each ends with the place made and one card."""
     with ThreadPoolExecutor() as threads:
-        list(threads.map(lambda _: place.remote().prepare(CARD), range(3)))
+        list(threads.map(lambda _: place.remote().prepare(plain_card), range(3)))
     assert place.remote().read("README.md") == CARD
 
 
 def test_it_is_private(either: Place) -> None:
     """Others do not find it, unless it was asked to be public."""
     either.prepared()
-    either.remote(name="alice/open", private=False).prepare(CARD)
+    either.remote(name="alice/open", private=False).prepare(plain_card)
     assert either.remote("bob").list("") == []
     assert either.remote("bob", name="alice/open").list("") != []
 
@@ -88,14 +99,15 @@ def test_a_card_without_the_right_to_create(either: Place) -> None:
 
 
 def test_a_bare_name_is_the_users(either: Place) -> None:
-    """Who that is, is asked once."""
-    remote = either.remote(name="metrics")
-    assert remote.url.endswith("s/metrics")
-    remote.prepare(CARD)
+    """Who that is, is asked once a process, and known as soon as the place is prepared."""
+    for _ in range(2):
+        remote = either.remote("erin", name="metrics")
+        assert remote.url.endswith("s/metrics")
+        remote.prepare(plain_card)
+        assert remote.url.endswith("s/erin/metrics")
     remote.commit(either.local(some(0)), (), "points")
-    assert remote.url.endswith("s/alice/metrics")
     assert len(either.there.requests("whoami")) == 1
-    assert held(either.remote()) == some(0)
+    assert held(either.remote("erin", name="erin/metrics")) == some(0)
 
 
 @pytest.mark.parametrize("kind", [HubDataset, HubBucket])
@@ -161,7 +173,8 @@ def test_a_refusal_says_what_helps(place: Place, status: int) -> None:
         remote.commit(place.local(some(0)), (), "points")
     assert re.match(f"cannot write to hf://.*s/{NAME}: {status} .*so it is", error.value.message)
     assert re.search(REFUSALS[status], error.value.hint)
-    assert error.value.hint.endswith(" and `otel-trackio sync` sends them later")
+    later = rf" and `otel-trackio sync --all --to hf://\S+s/{NAME}` sends them later\Z"
+    assert re.search(later, error.value.hint)
     remote.commit(place.local(some(0)), (), "points")
     assert held(remote) == some(0)
 
@@ -231,9 +244,9 @@ def test_without_a_token(either: Place) -> None:
     either.prepared()
     for given in ({"token": None}, {"token": None, "name": "metrics"}):
         with pytest.raises(
-            RemoteRefused, match=r"there is no token: .* to HF_TOKEN or `hf auth login`"
+            RemoteRefused, match=r"there is no token; make a token with .* to HF_TOKEN or `hf auth"
         ):
-            either.remote(**given).prepare(CARD)
+            either.remote(**given).prepare(plain_card)
     with pytest.raises(RemoteRefused, match="a token with write access to alice/metrics"):
         either.remote(scope="read").commit(either.local(some(0)), (), "points")
 
@@ -266,7 +279,7 @@ def test_no_token_is_told(place: Place, caplog: pytest.LogCaptureFixture) -> Non
         words.append(told(lambda: remote.commit(place.local(some(0)), (), "points")))
     remote.commit(place.local(some(0)), (), "points")
     unknown = "hf_" + "x" * 34
-    words.append(told(lambda: place.remote(token=unknown).prepare(CARD)))
+    words.append(told(lambda: place.remote(token=unknown).prepare(plain_card)))
     words += [caplog.text, *(each.path for each in place.there.requests())]
     assert not [text for text in words if place.there.token() in text or unknown in text]
 
@@ -278,7 +291,7 @@ def test_no_token_is_quoted(either: Place) -> None:
     either.there.fault(CHANGE, status=403, message=f"no {token}, no")
     assert token not in told(lambda: remote.commit(either.local(some(0)), (), "points"))
     for bad in ("hf_ca nary", "hf_ca\nnary", "hf_c\u00e4nary"):
-        words = told(partial(either.remote(token=bad).prepare, CARD))
+        words = told(partial(either.remote(token=bad).prepare, plain_card))
         assert "hf auth login" in words
         assert bad not in words
         assert "nary" not in words

@@ -103,7 +103,7 @@ from otel_trackio.hub import HubDataset
 assert "huggingface_hub" not in sys.modules
 remote = (HubBucket if sys.argv[1] == "bucket" else HubDataset)("metrics")
 files = {f"data/{path.name}": path for path in sorted(Path(sys.argv[2]).iterdir())}
-remote.prepare(b"# Card")
+remote.prepare(lambda url: b"# Card")
 """
 
 

@@ -7,10 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from otel_trackio.card import card
 from otel_trackio.errors import RemoteRefused
 from otel_trackio.remote import Entry, Remote
 from tests.contract import places
-from tests.contract.places import ABSENT, CARD, CONTENTS, ON_THE_HUB, PATHS, Place, held, some
+from tests.contract.places import (
+    ABSENT,
+    CARD,
+    CONTENTS,
+    ON_THE_HUB,
+    PATHS,
+    Place,
+    held,
+    plain_card,
+    some,
+)
 from tests.contract.visitor import noise
 
 # One process runs them all, so that each Hub starts once.
@@ -30,8 +41,8 @@ def remote(place: Place) -> Remote:
 
 def test_the_card_is_written_once(place: Place) -> None:
     """Preparing again is no error, and the README stays the one that is there."""
-    for card in (CARD, b"# Other\n"):
-        place.remote().prepare(card)
+    for written in (plain_card, card):
+        place.remote().prepare(written)
     assert place.remote().read("README.md") == CARD
     assert place.remote().list("data") == []
 
@@ -54,9 +65,9 @@ def test_what_is_committed_reads_back(place: Place, remote: Remote) -> None:
 PREFIXES = {
     "data/v1": (0, 1, 2, 3),
     "data/v1/": (0, 1, 2, 3),
-    "data/v1/points/run=a": (1, 2),
-    "data/v1/points/run=\u00e4 \u4e2d!2F": (3,),
-    "data/v1/points/run=": (),
+    "data/v1/points/a": (1, 2),
+    "data/v1/points/\u00e4 \u4e2d!2F": (3,),
+    "data/v1/point": (),
     PATHS[0]: (),
 }
 

@@ -13,7 +13,8 @@ START = 1000.0
 
 def test_the_first_sync_comes_soon_and_later_ones_seldom() -> None:
     """After 30 s, each minute for ten, then each five."""
-    moments, past = [], Past(START)
+    moments: list[float] = []
+    past = Past(START)
     while len(moments) < 13:
         moments.append(due(REMOTE, past) - START)
         past = replace(past, tried=START + moments[-1])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,16 +128,34 @@ def test_the_report_shows_the_runs_and_where_to_go_on(
 ) -> None:
     """It fits 80 columns, but for the commands, which are whole and name what was recorded."""
     commands = [line.split() for line in output if line.startswith("  otel-trackio ")]
-    assert [command[1] for command in commands] == ["ls", "info", "get", "watch", "rm"]
+    assert [command[1] for command in commands] == ["sync", "ls", "info", "get", "watch", "rm"]
     assert all(command[-2:] == ["--dir", str(tmp_path)] for command in commands)
     assert commands[-1][2:-2] == [run.facts().name for run in runs]
-    with Api(tmp_path).run(commands[1][2]) as best:
+    with Api(tmp_path).run(commands[2][2]) as best:
         assert best.facts().group != "lr=2"
     text = [line for line in output if str(tmp_path) not in line]
     assert max(map(len, text)) <= 80
     for run in runs:
         alerts = [line for line in text if run.facts().name in line and line.startswith("✕")]
         assert len(alerts) == (run in diverging(runs))
+
+
+def test_the_parquet_holds_the_runs_and_answers_the_query_that_is_shown(
+    output: list[str], runs: list[StoredRun], tmp_path: Path
+) -> None:
+    """It runs as it is printed, without us; what it finds is printed below it."""
+    start = output.index("  import pyarrow.dataset as ds")
+    program = dedent("\n".join(output[start : output.index("", start + 2)]))
+    told = "print(*best['run'].to_pylist(), *best['value_max'].to_pylist())"
+    options: dict[str, Any] = {"capture_output": True, "text": True, "check": True}
+    ran = subprocess.run([sys.executable, "-c", f"{program}\n{told}"], **options).stdout.split()
+    best = {run.id: max(run.history("eval/accuracy")["value"].tolist()) for run in runs}
+    found = dict(zip(ran[:6], map(float, ran[6:]), strict=True))
+    assert found == best
+    assert list(found.values()) == sorted(best.values(), reverse=True)
+    answer = [line.split() for line in output if line.split()[:1] and line.split()[0] in best]
+    names = {run.id: run.facts().name for run in runs}
+    assert answer == [[id, f"{best[id]:.4f}", names[id]] for id in list(found)[:3]]
 
 
 def test_json_is_a_document_of_the_runs_it_recorded(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 import otel_trackio
 from otel_trackio import Api, Run, layout
+from otel_trackio.card import card
 from otel_trackio.errors import RemoteRefused
 from otel_trackio.outbox import Outbox
 from otel_trackio.pull import Pulled, pull
@@ -163,7 +164,7 @@ def test_a_crash_between_range_and_file_loses_nothing(here: Path, remote: Folder
         file.set_cursor(f"sync:{remote.url}:cutting", 10)
     assert outbox.cut(file) == file.meta("next_seq") - 1
     file.close()
-    remote.prepare(b"")
+    remote.prepare(card)
     push(outbox, remote)
     points = ds.dataset(remote.root / "data/v1/points").to_table()
     pairs = list(zip(points["writer"].to_pylist(), points["seq"].to_pylist(), strict=True))

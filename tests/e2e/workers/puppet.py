@@ -70,6 +70,10 @@ def flush(timeout: float) -> bool:
     return run().flush(timeout)
 
 
+def sync(timeout: float) -> bool:
+    return run().sync_now(timeout)
+
+
 def finish(exit_code: int, timeout: float) -> None:
     run().finish(exit_code, timeout)
 

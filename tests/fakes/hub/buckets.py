@@ -41,7 +41,8 @@ class Buckets:
         url = f"{request.base_url}buckets/{id}"
         if ("buckets", id) in self.site.world.repos:
             return JSONResponse({"error": "You already created this bucket", "url": url}, 409)
-        private = (await request.json()).get("visibility") == "private"
+        asked = await request.json()  # Clients before 2.1 say `private` here.
+        private = asked.get("visibility") == "private" or asked.get("private", False)
         self.site.world.commit(("buckets", id), account.user, "", {}, private=private)
         return JSONResponse({"url": url})
 

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 
 import otel_trackio
 from otel_trackio.cli import main
+from tests.fakes.watched import Watched
 
 HOSTILE = "[red]\x1b[31m\nname"
 
@@ -109,3 +110,16 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
     """The program on a folder of the test's own, and runs that say nothing."""
     monkeypatch.setenv("OTEL_TRACKIO_SILENT", "1")
     return Program(tmp_path)
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Watched:
+    return Watched(tmp_path / "remote")
+
+
+@pytest.fixture
+def url(remote: Watched, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Of the remote that the settings name."""
+    monkeypatch.setenv("OTEL_TRACKIO_REMOTE", remote.url)
+    monkeypatch.setenv("OTEL_TRACKIO_SILENT", "1")
+    return remote.url

@@ -73,7 +73,7 @@ def test_shared_options_stand_before_the_command_or_after_it(
     ("arguments", "status", "said"),
     [
         (("lst",), 2, "no command 'lst'; did you mean ls?"),
-        (("frobnicate",), 2, "no command 'frobnicate'; see otel-trackio --help"),
+        (("zigzag",), 2, "no command 'zigzag'; see otel-trackio --help"),
         (("ls", "--jsn"), 2, "no such option --jsn; did you mean --json?"),
         (("ls", "a", "b"), 2, "got unexpected extra argument (b); see otel-trackio ls --help"),
         (("ls", "digit"), 1, "no project 'digit'; did you mean digits?"),

@@ -1,0 +1,71 @@
+"""Deleting a run from a remote: its tombstone goes there, its data goes away.
+
+The tombstone stays, so that machines that pulled the run delete it when they pull again, and what
+a process that records it elsewhere still sends brings it back nowhere.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from otel_trackio import layout, place
+from otel_trackio.catalog import catalog
+from otel_trackio.errors import StoreBusy
+from otel_trackio.outbox import SYNC, Outbox
+from otel_trackio.push import MAX_FILES
+from otel_trackio.remote import Remote
+from otel_trackio.replica import REPLICA
+from otel_trackio.storedrun import StoredRun
+from otel_trackio.sync import sync
+
+LEASE_SECONDS: Final = 60.0
+"""How long a live process that is uploading is waited for."""
+
+
+def withdraw(dir: Path, run_id: str, remote: Remote) -> int:
+    """Deletes from the remote what it has of a run that is buried in DIR; how many files that is.
+
+    What else waits in DIR for the remote is sent with the tombstone. May be called again where it
+    raises RemoteError, or StoreBusy.
+    """
+    if not catalog(remote, run_id).runs:
+        return 0
+    _forget(Outbox(dir, remote.url), run_id)
+    folder = layout.run_dir(dir, run_id)
+    sync(dir, [folder], remote)
+    kept = {path.stem.replace("%", "!") for path in layout.run_files(folder)}
+    found = catalog(remote, run_id)
+    gone = [
+        path
+        for writer, spans in found.of(run_id).items()
+        if writer not in kept
+        for span in spans
+        for path in sorted(span.paths)
+    ]
+    for at in range(0, len(gone), MAX_FILES):
+        remote.commit({}, gone[at : at + MAX_FILES], f"otel-trackio: delete run {run_id}")
+    return len(gone)
+
+
+def _forget(outbox: Outbox, run_id: str) -> None:
+    """Drops what waits of a run: it would be sent only to be deleted."""
+    lease = outbox.leased(LEASE_SECONDS)
+    if lease is None:
+        raise StoreBusy("a live process syncs there for long", "try again later")
+    try:
+        for parcel in outbox.parcels():
+            where = place.place_of(parcel.files[-1].path)
+            if where is not None and where.run == place.encoded(run_id):
+                outbox.done(parcel)
+    finally:
+        lease.release()
+
+
+def destinations_of(run: StoredRun) -> set[str]:
+    """The remotes that hold a run, as far as its files here tell. Raises StoreError."""
+    with run.sources() as sources:
+        cursors = {name for each in sources for name in each.reader.cursors()}
+        origins = {each.meta[REPLICA] for each in sources if REPLICA in each.meta}
+    synced = {name for name in cursors if name.startswith(SYNC) and not name.endswith(":cutting")}
+    return origins | {name.removeprefix(SYNC) for name in synced}
