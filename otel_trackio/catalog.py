@@ -16,9 +16,6 @@ from otel_trackio.remote import Entry, Remote
 MOST_LISTINGS: Final = 5
 """How often a remote is listed: again, where something that it listed could not be used."""
 
-NO_RUNS: Final = "empty"
-"""Kind of refusal of a remote without runs."""
-
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -71,7 +68,7 @@ def catalog(remote: Remote, run_id: str | None = None) -> Catalog:
     found = catalogued(remote.url, entries)  # Only now a bare name is a full one.
     if not found.runs:
         hint = "check its name, and that you may read what is there"
-        raise RemoteRefused(f"no runs in {remote.url}", hint, NO_RUNS)
+        raise RemoteRefused(f"no runs in {remote.url}", hint, "empty")
     return found
 
 

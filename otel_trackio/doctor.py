@@ -24,7 +24,7 @@ from otel_trackio.exchange import Exchange
 from otel_trackio.lag import Destination, destinations
 from otel_trackio.reader import RunFileReader
 from otel_trackio.recovery import Recovered
-from otel_trackio.scratch import scratch_of
+from otel_trackio.scratch import Scratch, scratch_of
 from otel_trackio.settings import SETTINGS, resolve
 
 PACKAGES: Final = (
@@ -121,7 +121,7 @@ def examine(
     settings, misset = _settings(dir, environ)
     values = {each.name: each.value for each in settings}
     path, wanted = Path(str(values["dir"])), values.get("scratch")
-    scratch = scratch_of(path, Path(str(wanted)) if wanted else None, environ)
+    scratch = scratch_of(path, wanted if isinstance(wanted, Path) else None, environ)
     exchange = Exchange(scratch) if scratch else None
     store = scratch.folder if scratch else path
     folders = layout.run_dirs(path) + (layout.run_dirs(store) if store != path else [])
@@ -135,6 +135,7 @@ def examine(
     problems = (
         *misset,
         *_directory_problems(directory),
+        *_scratch_problems(directory, wanted if isinstance(wanted, Path) else None, scratch),
         *_clock_problems(clock),
         *unrecovered,
         *unreadable,
@@ -251,13 +252,21 @@ def _directory_problems(directory: Directory) -> Iterator[Problem]:
             f"{path} lies on {directory.filesystem}, where SQLite is not safe",
             "set OTEL_TRACKIO_SCRATCH to a folder on a local disk",
         )
-    if directory.waiting:
-        files = f"{len(directory.waiting)} files in {directory.scratch}"
-        hint = "otel-trackio sync --all brings it there"
-        yield Problem("scratch", f"{files} hold what {path} has not", hint)
     if directory.free < LOW_SPACE:
         free = f"{directory.free // 10**6} MB"
         yield Problem("directory", f"{path} has {free} of free space", "make room there")
+
+
+def _scratch_problems(
+    directory: Directory, wanted: Path | None, scratch: Scratch | None
+) -> Iterator[Problem]:
+    if wanted and not (scratch and scratch.is_in(wanted)):
+        hint = "set OTEL_TRACKIO_SCRATCH to a folder on a local disk that you may write"
+        yield Problem("scratch", f"{wanted} cannot be the scratch", hint)
+    if directory.waiting:
+        files = f"{len(directory.waiting)} files in {directory.scratch}"
+        hint = "otel-trackio sync --all brings it there"
+        yield Problem("scratch", f"{files} hold what {directory.path} has not", hint)
 
 
 def _ahead_of_files(directory: Directory) -> float | None:

@@ -116,6 +116,9 @@ class Exchange:
 
         What live processes record they bring themselves.
         """
+        self._publish(run_dir)
+
+    def _publish(self, run_dir: Path) -> bool:
         from otel_trackio.sync import sync
         from otel_trackio.withdraw import withdraw
 
@@ -128,6 +131,8 @@ class Exchange:
                 sync(self.scratch.folder, [run_dir], self.remote, replicas=True)
         except (RemoteError, StoreError, OSError) as error:
             self._tell(f"{self.scratch.shared} has not got all that is new here: {error}")
+            return False
+        return True
 
     def waiting(self) -> Iterator[Path]:
         """Run files here that no live process holds, and of which DIR has not got everything."""
@@ -150,10 +155,11 @@ class Exchange:
         stamp = self.scratch.folder / "settled"
         began = time.time()
         since = stamp.stat().st_mtime if stamp.exists() else 0.0
-        for run_dir in {path.parent: None for path in self._waiting(since)}:
-            self.publish(run_dir)
-        stamp.touch(mode=0o600)
-        os.utime(stamp, (began - CLOCK_SECONDS, began - CLOCK_SECONDS))
+        left = {path.parent: None for path in self._waiting(since)}
+        published = [self._publish(run_dir) for run_dir in left]
+        if all(published):
+            stamp.touch(mode=0o600)
+            os.utime(stamp, (began - CLOCK_SECONDS, began - CLOCK_SECONDS))
 
     def _tell(self, message: str) -> None:
         if message not in self._told:

@@ -47,7 +47,6 @@ class Holding:
     facts: Facts
     state: State
     newest: int
-    lamport: int
     writers: Writers
     tombstones: frozenset[str]
 
@@ -184,7 +183,6 @@ def _holding(url: str, name: str, found: Writers, writers: Sequence[_Writer]) ->
         facts.facts_of(events),
         _state(writers, newest),
         newest,
-        max((event.lamport for event in events), default=0),
         found,
         frozenset(
             each.spot.writer

@@ -6,7 +6,6 @@ A range gets the same bytes whatever it is joined from: those of one that was cu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -14,10 +13,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from otel_trackio import segment
+from otel_trackio.place import LAST
 from otel_trackio.segment import POINTS, SERIES
-
-LAST: Final = "points"
-"""The table that every range has, and that is written last."""
 
 
 def joined(parts: Sequence[Mapping[str, pa.Table]]) -> dict[str, pa.Table]:

@@ -20,7 +20,8 @@ from otel_trackio.diagnostics import logger
 from otel_trackio.download import GONE, Download, Spot
 from otel_trackio.errors import RemoteRefused
 from otel_trackio.holding import Holding, holdings
-from otel_trackio.joining import LAST, joined
+from otel_trackio.joining import joined
+from otel_trackio.place import LAST
 from otel_trackio.push import MAX_BYTES, MAX_FILES
 from otel_trackio.ranges import MAX_NUMBERS, MAX_TEXT
 from otel_trackio.reading import Reading, Tables

@@ -61,8 +61,7 @@ def open_run(
     remote = remotes.configured(settings)
     rank = identity.rank_of(os.environ)
     scratch = scratch_of(settings.dir, settings.scratch)
-    if scratch is None:
-        _warn_of_network(settings.dir, diagnostics)
+    _warn_of_scratch(settings, scratch, diagnostics)
     _warn_of_job(settings, diagnostics)
     run_id, before = which(settings, rank, remote, diagnostics)
     who = _identity(settings, run_id, rank.rank, before)
@@ -228,6 +227,11 @@ def _sync(
 ) -> None:
     from otel_trackio.syncer import Syncer  # Loads pyarrow, which is not light.
 
+    # Where it is installed pyarrow imports it, too, when it first converts something: better here
+    # than in a thread, while the training code imports.
+    with suppress(Exception), forking.unforked():
+        import pandas  # noqa: F401
+
     left = lifetime.seconds_left(deadline, os.environ)
     run.sync_by(
         lambda writer: Syncer(
@@ -251,12 +255,14 @@ def _beacon(scratch: Scratch) -> Callable[[Writer], Beacon]:
     return lambda writer: Beacon(scratch.shared, writer.path.stem)
 
 
-def _warn_of_network(folder: Path, diagnostics: Diagnostics) -> None:
-    """Says what to do where DIR lies on a network file system and no scratch stands in for it."""
-    kind = filesystem.filesystem_type(folder)
-    if filesystem.is_network(kind):
-        diagnostics.warn_once(
-            "network",
-            f"{folder} lies on {kind}, where SQLite is not safe, and no folder of this machine can"
-            " stand in for it: set OTEL_TRACKIO_SCRATCH to one on a local disk",
-        )
+def _warn_of_scratch(settings: Settings, scratch: Scratch | None, diagnostics: Diagnostics) -> None:
+    """Says what to do where DIR needs a scratch that there is not, or not where it was wanted."""
+    remedy = "set OTEL_TRACKIO_SCRATCH to a folder on a local disk that you may write"
+    kind = filesystem.filesystem_type(settings.dir)
+    if scratch is None and filesystem.is_network(kind):
+        message = f"{settings.dir} lies on {kind}, where SQLite is not safe: {remedy}"
+        diagnostics.warn_once("network", message)
+    elif settings.scratch and not (scratch and scratch.is_in(settings.scratch)):
+        instead = scratch.folder if scratch else settings.dir
+        message = f"{settings.scratch} cannot be the scratch, and {instead} is used: {remedy}"
+        diagnostics.warn_once("scratch", message)

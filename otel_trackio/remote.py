@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from stat import S_ISREG
 from typing import Protocol, TypeAlias
 
 from otel_trackio.errors import RemoteRefused, RemoteUnavailable
@@ -73,9 +74,9 @@ class Folder:
     def list(self, prefix: str) -> list[Entry]:
         with self._translated("list"):
             found = [
-                Entry(path.relative_to(self.root).as_posix(), path.stat().st_size)
+                Entry(path.relative_to(self.root).as_posix(), size)
                 for path in self._inside(prefix).rglob("*")
-                if path.is_file() and path.suffix != UNFINISHED
+                if path.suffix != UNFINISHED and (size := _size(path)) is not None
             ]
         return sorted(found, key=lambda entry: entry.path)
 
@@ -110,6 +111,15 @@ class Folder:
         except OSError as error:
             hint = "free the disk, or see whether it is mounted"
             raise RemoteUnavailable(f"cannot {verb} in {self.root}: {error}", hint) from error
+
+
+def _size(path: Path) -> int | None:
+    """Of a file; None of what is none, or no more: who merges removes some meanwhile."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_size if S_ISREG(status.st_mode) else None
 
 
 UNFINISHED = ".tmp"

@@ -29,6 +29,10 @@ class Scratch:
     shared: Path
     folder: Path
 
+    def is_in(self, base: Path) -> bool:
+        """Whether it lies where it was wanted."""
+        return self.folder.parent.parent == base
+
     def make(self) -> None:
         """Makes the folder, for its owner alone. Raises OSError, or StoreError if it is taken."""
         own = self.folder.parent

@@ -148,6 +148,8 @@ def taken_after(extract: Extract, number: int) -> Extract:
 def after(columns: Columns, number: int) -> Columns:
     """The points numbered above `number`."""
     kept, points = columns.seq > number, columns.points
+    if kept.all():
+        return columns
     later = Points(points.step[kept], points.time[kept], points.value[kept])
     return Columns(columns.series, columns.seq[kept], later)
 

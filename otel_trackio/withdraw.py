@@ -12,6 +12,7 @@ from typing import Final
 from otel_trackio import layout, place
 from otel_trackio.catalog import catalog
 from otel_trackio.errors import StoreBusy
+from otel_trackio.holding import holdings
 from otel_trackio.outbox import SYNC, Outbox
 from otel_trackio.push import MAX_FILES
 from otel_trackio.remote import Remote
@@ -31,15 +32,14 @@ def withdraw(dir: Path, run_id: str, remote: Remote) -> int:
     """
     if not catalog(remote, run_id).runs:
         return 0
-    _forget(Outbox(dir, remote.url), run_id)
     folder = layout.run_dir(dir, run_id)
+    _forget(Outbox(dir, remote.url), run_id, {path.stem for path in layout.run_files(folder)})
     sync(dir, [folder], remote)
-    kept = {path.stem.replace("%", "!") for path in layout.run_files(folder)}
-    found = catalog(remote, run_id)
     gone = [
         path
-        for writer, spans in found.of(run_id).items()
-        if writer not in kept
+        for held in holdings(remote, run_id)
+        for writer, spans in held.writers.items()
+        if held.tombstones and writer not in held.tombstones
         for span in spans
         for path in sorted(span.paths)
     ]
@@ -48,15 +48,17 @@ def withdraw(dir: Path, run_id: str, remote: Remote) -> int:
     return len(gone)
 
 
-def _forget(outbox: Outbox, run_id: str) -> None:
-    """Drops what waits of a run: it would be sent only to be deleted."""
+def _forget(outbox: Outbox, run_id: str, kept: set[str]) -> None:
+    """Drops what waits of a run, but for writers that are kept: it would be sent to be deleted."""
     lease = outbox.leased(LEASE_SECONDS)
     if lease is None:
         raise StoreBusy("a live process syncs there for long", "try again later")
     try:
         for parcel in outbox.parcels():
             where = place.place_of(parcel.files[-1].path)
-            if where is not None and where.run == place.encoded(run_id):
+            if where is None or where.run != place.encoded(run_id):
+                continue
+            if place.on_disk(where.writer) not in kept:
                 outbox.done(parcel)
     finally:
         lease.release()

@@ -32,13 +32,16 @@ COLUMNS: Final = (
 named = click.argument("name", metavar="[REMOTE]", required=False)
 
 
-@click.group()
-def remote() -> None:
+@click.group(invoke_without_command=True)
+@click.pass_context
+def remote(context: click.Context) -> None:
     """List, verify or merge what a remote holds.
 
     REMOTE is hf://datasets/USER/NAME, hf://buckets/USER/NAME, or a folder; unless given, the one
     that the settings name.
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @remote.command()
@@ -168,12 +171,10 @@ def merge(invocation: Invocation, name: str | None) -> None:
                 "broken": done.broken,
             }
         )
-    elif done.deleted:
-        click.echo(
-            visible(f"{there.url}: {count(done.deleted, 'file')} became {count(done.added)}")
-        )
     else:
-        click.echo(visible(f"{there.url}: nothing to merge"))
+        became = f"became {count(done.added)}" if done.added else "deleted"
+        said = f"{count(done.deleted, 'file')} {became}" if done.deleted else "nothing to merge"
+        click.echo(visible(f"{there.url}: {said}"))
     if done.live:
         note(f"left alone, as more may come: {count(done.live, 'run')}")
     if done.broken:

@@ -51,7 +51,6 @@ except RuntimeError:
 """
 COMMANDS = """
 import sys, traceback
-from otel_trackio.card import card
 from otel_trackio.cli import main
 for words in sys.argv[1:]:
     try:
@@ -69,6 +68,7 @@ EVERY = (
 CALLS = """
 import traceback
 from pathlib import Path
+from otel_trackio.card import card
 from otel_trackio.errors import OtelTrackioError
 from otel_trackio.pull import pull
 from otel_trackio.remotes import remote_of

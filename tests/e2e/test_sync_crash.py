@@ -65,7 +65,7 @@ def test_a_sync_may_be_killed_at_any_instant(
     folder, template = tmp_path / "folder", tmp_path / "template"
     almost_merged(folder)
     folder.rename(template)
-    stride = size(40, 1)
+    stride = size(80, 1)
     worker = start("doomed", template, folder, stride, random.randint(1, stride))
     assert worker.process.wait() == 0
 
@@ -105,7 +105,7 @@ def test_what_processes_record_arrives_once(
             return start("steady", f"run-{number}", remote, env=env, piped=True)
 
         workers = [begun(number) for number in range(3)]
-        for _ in range(size(3, 60)):
+        for _ in range(size(2, 60)):
             number = random.randrange(3)
             workers[number].hears("ready")
             if hub is not None:

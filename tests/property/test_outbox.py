@@ -90,14 +90,16 @@ class Sync(RuleBasedStateMachine):
                 assert cover(whole).gaps == ()
 
     def teardown(self) -> None:
-        for scribe in self.scribes:
-            self.outbox.cut(scribe.file)
-        push(self.outbox, self.remote)
-        check_held(self.remote.root, stored(self.root / "here"))
-        assert [path for path in self.outbox.root.rglob("*") if path.is_file()] == []
-        for scribe in self.scribes:
-            scribe.file.close()
-        shutil.rmtree(self.root)
+        try:
+            for scribe in self.scribes:
+                self.outbox.cut(scribe.file)
+            push(self.outbox, self.remote)
+            check_held(self.remote.root, stored(self.root / "here"))
+            assert [path for path in self.outbox.root.rglob("*") if path.is_file()] == []
+        finally:
+            for scribe in self.scribes:
+                scribe.file.close()
+            shutil.rmtree(self.root)
 
 
 Sync.TestCase.settings = settings(max_examples=settings().max_examples // 5, stateful_step_count=20)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -374,3 +375,26 @@ def test_a_catalog_of_one_run_is_that_of_all(here: Path, remote: Watched) -> Non
     run, _ = record(here, "a"), record(here, "b")
     everything(here, remote)
     assert catalog(remote, run.id).of(run.id) == catalog(remote).of(run.id) != {}
+
+
+def test_a_folder_is_listed_while_others_delete_there(remote: Watched) -> None:
+    """What is gone before its size is asked is not in the list, and that is no error."""
+    folder = remote.root / "data/v1/points/run=r"
+    folder.mkdir(parents=True)
+    done = threading.Event()
+
+    def churn() -> None:
+        while not done.is_set():
+            for n in range(50):
+                (folder / f"{n}.parquet").write_bytes(b"")
+            for n in range(50):
+                (folder / f"{n}.parquet").unlink()
+
+    other = threading.Thread(target=churn)
+    other.start()
+    try:
+        for _ in range(200):
+            assert len(remote.list("data")) <= 50
+    finally:
+        done.set()
+        other.join()

@@ -298,6 +298,15 @@ def test_what_is_not_whole_is_not_merged_away(own: Program, remote: Watched, url
     assert is_whole(own.dir / "there", spoiled)
 
 
+def test_without_a_command_it_says_which_there_are(own: Program) -> None:
+    """As the program itself does."""
+    assert [word for word in ("ls", "merge", "verify") if f"  {word} " in own("remote")] == [
+        "ls",
+        "merge",
+        "verify",
+    ]
+
+
 def test_a_remote_has_to_be_named(own: Program) -> None:
     """On the line, or by the settings."""
     for command in (("ls",), ("verify",), ("merge",)):

@@ -6,9 +6,15 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
+import pytest
 
+import otel_trackio
 from otel_trackio import Api, Run
+from otel_trackio.errors import RemoteUnavailable
+from otel_trackio.outbox import Outbox
 from otel_trackio.place import TABLES
+from otel_trackio.withdraw import withdraw
+from tests.fakes.faulty import Faulty
 from tests.fakes.watched import STEPS, Watched, everything, is_whole, live, record
 
 if TYPE_CHECKING:
@@ -86,7 +92,8 @@ def test_rm_says_where_a_run_still_is(own: Program, remote: Watched, url: str) -
     run = record(own.dir, "a")
     everything(own.dir, remote)
     ran = own.run("rm", "--yes", "a")
-    assert ran.stderr == f"{url} holds it still; otel-trackio sync --all --to {url} tells it\n"
+    remedy = f"otel-trackio sync --all --to {url} deletes it there"
+    assert ran.stderr == f"{url} holds it still; {remedy}\n"
     own("sync", "--all")
     assert own.json("remote", "ls") == []
     done = own.json("remote", "merge")
@@ -104,3 +111,21 @@ def test_rm_takes_no_run_for_a_remote(own: Program, remote: Watched, url: str) -
     code, error = own.refusal("rm", "--remote", "hf://datasets/u/n", "a")
     assert code == 2
     assert "did you mean --remote=hf://datasets/u/n?" in error
+
+
+def test_rm_from_a_remote_that_fails_can_be_repeated(own: Program, remote: Watched) -> None:
+    """What it did until then stays done, and what waited to be sent is not sent any more."""
+    run = record(own.dir, "a")
+    everything(own.dir, remote)
+    with otel_trackio.init("p", id=run.id, resume="must", dir=own.dir) as more:
+        more.log({"x": 1})
+    with pytest.raises(RemoteUnavailable):
+        everything(own.dir, Faulty(remote, ["before"]))
+    Api(own.dir).run(run.id).delete()
+    for fault in ("before", "after"):
+        with pytest.raises(RemoteUnavailable):
+            withdraw(own.dir, run.id, Faulty(remote, [fault]))
+    withdraw(own.dir, run.id, remote)
+    assert kinds(remote, run) == {"writer", "delete"}
+    assert Outbox(own.dir, remote.url).waiting() == []
+    assert withdraw(own.dir, "another", remote) == 0
