@@ -35,7 +35,8 @@ def started(run: Run, settings: Settings, attached: Attachment) -> None:
     remote = remotes.named(settings) if settings.mode == "online" else ""
     synced = f"syncing to {remote}; " if remote else ""
     _say(f"run {run.project}/{run.name}{again}{rank}")
-    _say(f"recording to {run.path}{_INSTRUMENTS[attached]}")
+    shared = f"; {settings.dir} gets it every 15 s" if Api(settings.dir).exchange else ""
+    _say(f"recording to {run.path}{shared}{_INSTRUMENTS[attached]}")
     _say(f"{synced}view: otel-trackio info {run.id}")
 
 

@@ -40,12 +40,15 @@ class Cadence:
     longest: float
     """Between tries at most, however often the remote has failed."""
 
+    shared: float
+    """How much of a wait it may be since another process has uploaded what waited, at most."""
 
-REMOTE: Final = Cadence(30, 60, 600, 300, forward=60, urgent=10, longest=900)
+
+REMOTE: Final = Cadence(30, 60, 600, 300, forward=60, urgent=10, longest=900, shared=0.5)
 """The Hub allows about 128 commits an hour."""
 
-DIRECTORY: Final = Cadence(15, 15, 0, 15, forward=15, urgent=5, longest=60)
-"""For a folder that stands in for DIR: what a machine that is lost takes with it."""
+DIRECTORY: Final = Cadence(12, 12, 0, 12, forward=12, urgent=5, longest=60, shared=0)
+"""For a folder that other machines read as DIR: with chance 15 s, and no limit on commits."""
 
 
 @dataclass(frozen=True, slots=True)

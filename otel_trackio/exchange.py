@@ -17,6 +17,7 @@ from otel_trackio.errors import RemoteError, StoreError
 from otel_trackio.lease import Lease
 from otel_trackio.reader import RunFileReader
 from otel_trackio.remote import Entry, Folder
+from otel_trackio.runfile import REPLICA
 from otel_trackio.scratch import Scratch
 from otel_trackio.storedrun import StoredRun
 
@@ -177,8 +178,6 @@ def _is_behind(path: Path, outbox: Outbox, segments: Sequence[Entry]) -> bool:
     """Whether a file holds what DIR has not; of one that cannot be read nothing can be brought."""
     if layout.journal_file(path).exists():
         return True
-    from otel_trackio.replica import REPLICA
-
     reader = RunFileReader(path)
     try:
         known = reader.meta()

@@ -13,6 +13,9 @@ RunState = Literal["running", "finished", "failed", "crashed"]
 STALE_SECONDS: Final = 60.0
 """A writer on another machine is taken for dead when its heartbeat is older than this."""
 
+SYNCED_SECONDS: Final = 1200.0
+"""The same, for one that only what it syncs tells of: a sync may be a quarter of an hour late."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -52,7 +55,8 @@ _RUN_FIELDS: Final = {"name", "project", "group", "notes", "tags", "created"}
 class WriterState:
     """One writer, as far as it says how the run is doing.
 
-    `local` means on this machine since its last start, where leases tell who is `live`.
+    `local` means on this machine since its last start, where leases tell who is `live`; `synced`
+    that its heartbeat came by a sync.
     """
 
     rank: int
@@ -62,6 +66,7 @@ class WriterState:
     live: bool
     local: bool
     heartbeat: int
+    synced: bool = False
 
 
 def state_of(writers: Sequence[WriterState], now: int) -> RunState:
@@ -85,7 +90,8 @@ def state_of(writers: Sequence[WriterState], now: int) -> RunState:
 
 def _writer_state(writer: WriterState, now: int) -> RunState:
     if writer.state == "running":
-        fresh = now - writer.heartbeat < STALE_SECONDS * 1e9
+        patience = SYNCED_SECONDS if writer.synced else STALE_SECONDS
+        fresh = now - writer.heartbeat < patience * 1e9
         return "running" if writer.live or (not writer.local and fresh) else "crashed"
     if writer.state in ("finished", "failed"):
         return writer.state  # type: ignore[return-value]

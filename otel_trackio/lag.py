@@ -12,7 +12,7 @@ from otel_trackio.backlog import numbers_behind
 from otel_trackio.outbox import Outbox
 from otel_trackio.reader import RunFileReader
 from otel_trackio.remote import Entry
-from otel_trackio.replica import REPLICA
+from otel_trackio.runfile import REPLICA
 from otel_trackio.syncstate import SyncState
 
 

@@ -142,10 +142,6 @@ class Outbox:
             time.sleep(LEASE_SECONDS)
         return lease
 
-    def has_begun(self, file: RunFile) -> bool:
-        """Whether anything of `file` was ever cut."""
-        return file.cursor(self.cursor) > 0
-
     def behind(self, file: RunFile, waiting: Iterable[Entry]) -> int:
         """How many numbers of `file` the remote has not, where those segments wait."""
         position = file.cursor(self.cursor)

@@ -15,11 +15,8 @@ from otel_trackio.edit import EDIT_PAGE, EDITOR
 from otel_trackio.errors import StoreBusy, StoreError
 from otel_trackio.lease import Lease
 from otel_trackio.model import Columns
-from otel_trackio.runfile import PAGE, RunFile
+from otel_trackio.runfile import PAGE, REPLICA, RunFile
 from otel_trackio.segment import Extract, taken_after
-
-REPLICA: Final = "replica"
-"""Key of `meta` in a file that was pulled: the remote that it came from."""
 
 PULLED: Final = "pulled"
 """Cursor of such a file: up to which number it holds all."""

@@ -28,11 +28,15 @@ from otel_trackio.metric import Metric
 from otel_trackio.model import Histogram, Record
 from otel_trackio.piece import Piece, bucketed, latest, pieces_of
 from otel_trackio.reader import RunFileReader
+from otel_trackio.runfile import REPLICA
 from otel_trackio.source import Found, Source, parts_of, series_by_key
 from otel_trackio.text import storable
 
 SUGGESTIONS: Final = 10
 """How many metrics an error lists."""
+
+SIGNED: Final = "signed"
+"""Set in what a file says where other machines give signs of life for its writer."""
 
 FORK: Final = "fork"
 """The part of a forked child, whose end says nothing about the run's."""
@@ -236,8 +240,10 @@ class StoredRun:
 
     def _alive(self, path: Path, meta: dict[str, Any]) -> dict[str, Any]:
         """What a file says of its writer, and when that gave its last sign of life, if later."""
-        seen = self._elsewhere.heartbeat(path) if self._elsewhere else 0
-        return {**meta, "heartbeat_ns": seen} if seen > meta.get("heartbeat_ns", 0) else meta
+        if self._elsewhere is None:
+            return meta
+        last = max(self._elsewhere.heartbeat(path), meta.get("heartbeat_ns", 0))
+        return {**meta, "heartbeat_ns": last, SIGNED: True} if last else meta
 
     def _reader(self, path: Path) -> RunFileReader:
         known = self._readers.pop(path, None)
@@ -331,6 +337,7 @@ def _writer_state(source: Source) -> WriterState:
         live=state == "running" and reader.live,
         local=meta["boot_id"] == this_host().boot_id,
         heartbeat=max(meta.get("heartbeat_ns", meta["created_ns"]), reader.last_time()),
+        synced=REPLICA in meta and SIGNED not in meta,
     )
 
 

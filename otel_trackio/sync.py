@@ -14,9 +14,9 @@ from otel_trackio.errors import RemoteError, StoreBusy
 from otel_trackio.lease import Lease
 from otel_trackio.outbox import Outbox
 from otel_trackio.push import Pushed, push
+from otel_trackio.reader import RunFileReader
 from otel_trackio.remote import Remote
-from otel_trackio.replica import REPLICA
-from otel_trackio.runfile import RunFile
+from otel_trackio.runfile import REPLICA, RunFile
 
 LEASE_SECONDS: Final = 60.0
 """How long a live process that is uploading is waited for."""
@@ -72,13 +72,18 @@ def _pushed(outbox: Outbox, remote: Remote, progress: Callable[[Pushed], None]) 
         lease.release()
 
 
-def cut_stored(
-    outbox: Outbox, path: Path, begun: bool = False, replicas: bool = False
-) -> int | None:
+def is_behind(path: Path, outbox: Outbox, begun: bool) -> bool:
+    """Whether a file holds what was not cut; with `begun`, only if some of it was. Only reads."""
+    with closing(RunFileReader(path)) as reader:
+        cursors = reader.cursors()
+        known = outbox.cursor in cursors or not begun
+        return known and cursors.get(outbox.cursor, 0) < reader.next_number() - 1
+
+
+def cut_stored(outbox: Outbox, path: Path, replicas: bool = False) -> int | None:
     """How many numbers of a file were cut; None where a live process holds it.
 
-    With `begun`, only where the file was synced to the remote before; with `replicas`, also where
-    it came from another remote.
+    With `replicas`, also where it came from another remote.
     """
     if layout.journal_file(path).exists():
         return None  # Recovery left it: its writer may live on another machine.
@@ -89,8 +94,6 @@ def cut_stored(
         with forking.unforked(), closing(RunFile.open(path)) as file:
             origin = file.meta(REPLICA)
             if origin is not None and (not replicas or origin == outbox.url):
-                return 0
-            if begun and not outbox.has_begun(file):
                 return 0
             return outbox.cut(file)
     finally:

@@ -24,7 +24,7 @@ from otel_trackio.outbox import Outbox
 from otel_trackio.push import push
 from otel_trackio.remote import Remote
 from otel_trackio.runfile import RunFile
-from otel_trackio.sync import cut_stored
+from otel_trackio.sync import cut_stored, is_behind
 from otel_trackio.threads import started
 
 JITTER: Final = 0.2
@@ -138,8 +138,8 @@ class Syncer:
 
         def sync() -> None:
             outbox = self._prepared()
-            self._cut(outbox)
-            self._upload(outbox, at_once, pause / 2)
+            self._cut(outbox, first=self._past.tried is None and not at_once)
+            self._upload(outbox, at_once, pause * self._cadence.shared)
 
         error = self._guarded(sync)
         with self._changed:
@@ -179,7 +179,7 @@ class Syncer:
                 before.state.unlink(missing_ok=True)
         return self._outbox
 
-    def _cut(self, outbox: Outbox) -> None:
+    def _cut(self, outbox: Outbox, first: bool) -> None:
         # What is logged from now on is for the next time: it may never pause.
         end = self._perform(lambda file: int(file.meta("next_seq")) - 1, CUT_SECONDS)
 
@@ -189,20 +189,22 @@ class Syncer:
         # One at a time: between them the writer thread stores what is logged meanwhile.
         while self._perform(cut_one, CUT_SECONDS):
             pass
-        for path in self._others():
+        for path in self._others(first):
             try:
-                recovery.recover(path)
-                cut_stored(outbox, path, begun=path.parent != self._path.parent)
+                if layout.journal_file(path).exists():
+                    recovery.recover(path)
+                if is_behind(path, outbox, begun=path.parent != self._path.parent):
+                    cut_stored(outbox, path)
             except (StoreError, OSError) as error:
                 self._diagnostics.error("sync.failed", f"cannot sync {path}: {error}")
 
-    def _others(self) -> Iterator[Path]:
+    def _others(self, first: bool) -> Iterator[Path]:
         """Files that have changed, and that processes which are gone may have left.
 
         They are the run's, and at first other runs' too, if those were synced to this remote.
         """
         paths = layout.run_files(self._path.parent)
-        if self._past.tried is None:
+        if first:
             paths += heapq.nlargest(MOST_STORED, _all_files(self._dir), key=_changed)
         for path in dict.fromkeys(paths):
             changed = _changed(path)

@@ -16,7 +16,7 @@ from otel_trackio.holding import holdings
 from otel_trackio.outbox import SYNC, Outbox
 from otel_trackio.push import MAX_FILES
 from otel_trackio.remote import Remote
-from otel_trackio.replica import REPLICA
+from otel_trackio.runfile import REPLICA
 from otel_trackio.storedrun import StoredRun
 from otel_trackio.sync import sync
 
@@ -30,10 +30,10 @@ def withdraw(dir: Path, run_id: str, remote: Remote) -> int:
     What else waits in DIR for the remote is sent with the tombstone. May be called again where it
     raises RemoteError, or StoreBusy.
     """
-    if not catalog(remote, run_id).runs:
-        return 0
     folder = layout.run_dir(dir, run_id)
     _forget(Outbox(dir, remote.url), run_id, {path.stem for path in layout.run_files(folder)})
+    if not catalog(remote, run_id).runs:
+        return 0
     sync(dir, [folder], remote)
     gone = [
         path

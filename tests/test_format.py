@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import otel_trackio
-from otel_trackio import Api, NewerFormat, StoreError, doctor, facts, frames, replica, schema
+from otel_trackio import Api, NewerFormat, StoreError, doctor, facts, frames, runfile, schema
 from tests.golden import make, stranger, stranger_run
 from tests.golden.content import content, exact
 
@@ -326,7 +326,7 @@ def test_every_key_of_meta_is_described(tmp_path: Path, folder: Path) -> None:
         db = sqlite3.connect(path)
         written |= {key for (key,) in db.execute("SELECT key FROM meta")}
         db.close()
-    written.add(replica.REPLICA)
+    written.add(runfile.REPLICA)
     assert {"writer", "heartbeat_ns", "counts"} <= written
     assert named(section("### `meta`")).keys() - {"key", "value"} == written
 

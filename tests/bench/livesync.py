@@ -13,12 +13,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from otel_trackio.cadence import Cadence
+from otel_trackio.cadence import REMOTE
 from tests.bench.table import Row
 from tests.fakes.hub import Hub
 
@@ -31,7 +32,7 @@ STEP_SECONDS: Final = 0.002
 WARM_UP: Final = 3.0
 """Seconds of logging before the measurement begins: the first sync imports what it needs."""
 
-OFTEN: Final = Cadence(0.5, 1, 600, 1, forward=1, urgent=1, longest=1)
+OFTEN: Final = replace(REMOTE, first=0.5, early=1.0, forward=1.0, urgent=1.0, longest=1.0)
 """Sixty times as often as a young run is synced, so that a bench of seconds sees it."""
 
 HUBS: Final[dict[str, dict[str, Any]]] = {

@@ -24,8 +24,8 @@ from otel_trackio.remote import Folder, Remote
 from otel_trackio.syncer import Syncer
 
 NEVER = 3600.0
-SELDOM = Cadence(NEVER, NEVER, 0, NEVER, forward=NEVER, urgent=0.05, longest=NEVER)
-OFTEN = Cadence(0.05, 0.05, 0, 0.05, forward=0.05, urgent=0.05, longest=0.2)
+SELDOM = Cadence(NEVER, NEVER, 0, NEVER, forward=NEVER, urgent=0.05, longest=NEVER, shared=0.5)
+OFTEN = Cadence(0.05, 0.05, 0, 0.05, forward=0.05, urgent=0.05, longest=0.2, shared=0.5)
 
 pytestmark = pytest.mark.usefixtures("silent")
 
@@ -76,7 +76,7 @@ def test_now_brings_everything_and_the_run_goes_on(tmp_path: Path, remote: Folde
 
 def test_a_checkpoint_pulls_the_next_sync_forward(tmp_path: Path, remote: Folder) -> None:
     """`sync_soon` returns at once, and the sync comes."""
-    cadence = Cadence(NEVER, NEVER, 0, NEVER, forward=0.05, urgent=NEVER, longest=NEVER)
+    cadence = Cadence(NEVER, NEVER, 0, NEVER, forward=0.05, urgent=NEVER, longest=NEVER, shared=0.5)
     with otel_trackio.init("p", dir=tmp_path) as run:
         synced(run, tmp_path, remote, cadence)
         run.log({"x": 1})
@@ -122,7 +122,7 @@ def test_a_remote_that_asks_for_time_gets_it(tmp_path: Path) -> None:
 def test_processes_of_a_machine_share_commits(tmp_path: Path, remote: Folder) -> None:
     """While others upload on time a run only cuts; when they stop it uploads."""
     outbox = Outbox(tmp_path, remote.url)
-    each_second = Cadence(1, 1, 0, 1, forward=1, urgent=1, longest=1)
+    each_second = Cadence(1, 1, 0, 1, forward=1, urgent=1, longest=1, shared=0.5)
 
     def others_go_on() -> bool:
         now = time.time_ns()
