@@ -54,7 +54,7 @@ DAY: Final = 86_400.0
 
 
 def rows(quick: bool) -> list[Row]:
-    large, rounds = (PULLED, 7) if quick else (LARGE, 15)
+    large, rounds = (PULLED, 15) if quick else (LARGE, 31)
     with tempfile.TemporaryDirectory() as name, Hub("xet") as hub:
         dir = Path(name)
         os.environ.update(hub.env(), HF_XET_CACHE=str(dir / "xet"))

@@ -40,30 +40,3 @@ def test_a_job_leaves_its_run_on_the_hub(hub: Hub, tmp_path: Path) -> None:
     assert there.standing().points == here.standing().points == 1000 + 1
     for key in ("loss", "odd"):
         assert repr(there.history(key)["value"]) == repr(here.history(key)["value"])
-
-
-def test_a_hub_that_refuses_stops_nothing(hub: Hub, tmp_path: Path) -> None:
-    """Training goes on and says once what to do; what waits is synced when it can be."""
-    hub.fault("/api/", "status", status=403, times=None)
-    refused = run(hub, tmp_path, "-c", TRAINING)
-    assert refused.returncode == 0
-    assert refused.stderr.count("cannot sync") == 1
-    assert "wait to be synced" in refused.stderr
-    hub.end_faults()
-    command = ("-m", "otel_trackio", "sync", "--all", "--to", "hf://datasets/metrics")
-    synced = run(hub, tmp_path, *command)
-    assert synced.returncode == 0, synced.stderr
-    tree = run(hub, tmp_path / "there", "-m", "otel_trackio", "pull", "hf://datasets/metrics")
-    assert tree.returncode == 0, tree.stderr
-    assert len(Api(tmp_path / "there").run("p/job").history("loss")["value"]) == 500
-
-
-def test_no_token_is_written_anywhere(any_hub: Hub, tmp_path: Path) -> None:
-    """Not into a file, a message, or a URL."""
-    token = any_hub.token()
-    trained = run(any_hub, tmp_path, "-c", TRAINING)
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert files
-    assert not [path for path in files if token.encode() in path.read_bytes()]
-    assert token not in trained.stdout + trained.stderr
-    assert not [each for each in any_hub.requests() if token in each.path]
