@@ -66,7 +66,7 @@ def _waiting(run: Run, settings: Settings) -> str:
     elif settings.mode == "offline":
         what = "to sync it later"
     else:
-        return ""
+        return ", all of it synced"
     command = ["otel-trackio", "sync", run.id, "--to", remote]
     dir = run.path.parents[1]
     if dir != Api(settings.dir).store:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -31,16 +32,20 @@ class Beacon:
     def soon(self) -> None:
         """There is nothing to move forward."""
 
-    def now(self, timeout: float) -> int:
+    def now(self, timeout: float) -> Callable[[], int]:
         """There is nothing that waits."""
-        return 0
+        return lambda: 0
 
-    def finish(self, timeout: float) -> int:
+    def finish(self, timeout: float) -> Callable[[], int]:
         """Puts the sign away: from now on the run's own state counts."""
         self._stop.set()
-        if self._threaded:
-            self._thread.join(timeout)
-        return 0
+
+        def wait() -> int:
+            if self._threaded:
+                self._thread.join(timeout)
+            return 0
+
+        return wait
 
     def _run(self) -> None:
         with suppress(OSError):  # Who syncs to DIR says what is wrong with it.
@@ -56,11 +61,12 @@ class Beacon:
 
 def signs(shared: Path) -> dict[str, int]:
     """The last sign of life of each writer, in ns. Raises OSError."""
-    try:
-        with os.scandir(shared / "alive") as found:
-            return {each.name: each.stat().st_mtime_ns for each in found}
-    except FileNotFoundError:
-        return {}
+    last: dict[str, int] = {}
+    with suppress(FileNotFoundError), os.scandir(shared / "alive") as found:
+        for each in found:
+            with suppress(FileNotFoundError):  # Its writer has ended just now.
+                last[each.name] = each.stat().st_mtime_ns
+    return last
 
 
 def _put_away(folder: Path) -> None:

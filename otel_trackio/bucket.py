@@ -68,7 +68,12 @@ class HubBucket(HubPlace):
             raise RemoteRefused(f"{out[0]!r} leads out of {self.url}", "it is no path of a remote")
         there = self._sizes([*add, *delete])
         # Files never change, so what is there in its size is there.
-        new = {path: file for path, file in add.items() if there.get(path) != file.stat().st_size}
+        # Before anything is deleted that it replaces, it is sent all the same: it may be damaged.
+        new = {
+            path: file
+            for path, file in add.items()
+            if delete or there.get(path) != file.stat().st_size
+        }
         with bars.hidden():
             pairs: list[tuple[str | Path | bytes, str]] = [(new[path], path) for path in new]
             for portion in portions([new[path].stat().st_size for path in new], UPLOAD_BYTES):

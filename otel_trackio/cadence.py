@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 DEADLINE_SECONDS: Final = 60.0
-"""How long before its machine goes away a run is synced at the latest."""
+"""How long before its machine goes away a run is synced at the latest; so long after that nobody
+believes any more that it does."""
 
 URGENT_SECONDS: Final = 120.0
 """How long a run is synced as often as may be after it was told that its machine may go away."""
@@ -76,7 +77,9 @@ def due(cadence: Cadence, past: Past) -> float:
     if past.forward and not past.failures:
         moment = min(moment, last + cadence.forward)
     if past.deadline is not None:
-        moment = min(moment, max(past.deadline - DEADLINE_SECONDS, last + cadence.urgent))
+        near = max(past.deadline - DEADLINE_SECONDS, last + cadence.urgent)
+        if is_urgent(past, near):
+            moment = min(moment, near)
     if last < past.urgent_until:
         moment = min(moment, last + cadence.urgent)
     return moment
@@ -84,7 +87,7 @@ def due(cadence: Cadence, past: Past) -> float:
 
 def is_urgent(past: Past, now: float) -> bool:
     """Whether the machine may go away: then nothing waits for another process to upload it."""
-    near = past.deadline is not None and now >= past.deadline - DEADLINE_SECONDS
+    near = past.deadline is not None and abs(now - past.deadline) <= DEADLINE_SECONDS
     return near or now < past.urgent_until
 
 

@@ -293,7 +293,7 @@ def _clock_problems(clock: Clock) -> Iterator[Problem]:
 def _sync_problems(found: Iterable[Destination]) -> Iterator[Problem]:
     for each in found:
         if each.state.error:
-            hint = f"then otel-trackio sync --all --to {each.url}"
+            hint = f"then otel-trackio sync --to {each.url}"
             yield Problem("sync", f"syncing to {each.url} failed: {each.state.error}", hint)
 
 

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
@@ -178,21 +179,22 @@ def _is_behind(path: Path, outbox: Outbox, segments: Sequence[Entry]) -> bool:
     """Whether a file holds what DIR has not; of one that cannot be read nothing can be brought."""
     if layout.journal_file(path).exists():
         return True
-    reader = RunFileReader(path)
     try:
-        known = reader.meta()
-        cut = reader.cursors().get(outbox.cursor, 0)
-        behind = numbers_behind(reader.next_number(), cut, known["writer"], segments)
-        return known.get(REPLICA) != outbox.url and behind > 0
+        with closing(RunFileReader(path)) as reader:
+            known = reader.meta()
+            cut = reader.cursors().get(outbox.cursor, 0)
+            behind = numbers_behind(reader.next_number(), cut, known["writer"], segments)
+            return known.get(REPLICA) != outbox.url and behind > 0
     except StoreError:
         return False
-    finally:
-        reader.close()
 
 
 def _is_left(path: Path, since: float) -> bool:
     """Whether a file was changed since then, and by nobody who is still at it."""
-    changed = layout.journal_file(path).exists() or path.stat().st_mtime >= since
+    try:
+        changed = layout.journal_file(path).exists() or path.stat().st_mtime >= since
+    except FileNotFoundError:
+        return False  # Its run was deleted just now.
     return changed and not lease.is_held(layout.lock_file(path))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -46,6 +46,15 @@ def facts_of(events: Iterable[Event]) -> Facts:
             fields["deleted"] = True
     fields["tags"] = tuple(fields.get("tags", ()))
     return Facts(**fields, **maps)
+
+
+def failure(states: Sequence[Mapping[str, Any]]) -> str:
+    """What a run died of, by the data of its `state` events; empty where nobody told."""
+    told = [data for data in states if data.get("state") == "failed"]
+    errors = [str(data["error"]) for data in told if "error" in data]
+    if errors:
+        return errors[-1]
+    return f"exit code {told[-1]['exit_code']}" if told and "exit_code" in told[-1] else ""
 
 
 _RUN_FIELDS: Final = {"name", "project", "group", "notes", "tags", "created"}

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from otel_trackio.deadline import Overdue
 from otel_trackio.errors import RemoteError, RemoteRefused, RemoteUnavailable
+from otel_trackio.lifetime import is_in_job
 from otel_trackio.redact import REDACTED, redact
 
 PASSING: Final = frozenset({408, 409, 412, 425, 429})
@@ -44,18 +45,19 @@ class Attempt:
         """The error to raise for one of the client's."""
         kind = type(error).__name__
         status = 401 if kind == "LocalTokenNotFoundError" else status_of(error)
-        message = f"cannot {self.verb} {self.url}: {self._words(error, status)}"
         if kind == "OfflineModeIsEnabled":
-            return RemoteRefused(message, "unset HF_HUB_OFFLINE")
+            message = f"cannot {self.verb} {self.url}: HF_HUB_OFFLINE is set"
+            return RemoteRefused(message, "unset it")
+        message = f"cannot {self.verb} {self.url}: {self._words(error, status)}"
         if isinstance(error, ValueError | FileNotFoundError) and status is None:
             return RemoteRefused(message, "check names and paths")
         if status is None or kind == "BucketBatchError" or passes(error, status):
             hint = self._patience(error, status)
             return RemoteUnavailable(message, hint, _kind(error, status), retry_after(error))
         hint = self._remedy(status)
-        if self.verb == WRITE:
+        if self.verb == WRITE and not is_in_job(os.environ):  # Which goes away with its runs.
             hint += "; runs stay on this machine meanwhile, and"
-            hint += f" `otel-trackio sync --all --to {self.url}` sends them later"
+            hint += f" `otel-trackio sync --to {self.url}` sends them later"
         return RemoteRefused(message, hint, str(status))
 
     def _patience(self, error: BaseException, status: int | None) -> str:
@@ -72,7 +74,7 @@ class Attempt:
     def _remedy(self, status: int) -> str:
         right = "write" if self.verb == WRITE else "read"
         owner = self.name.partition("/")[0] if "/" in self.name else "its user"
-        here = "the job by `--secrets HF_TOKEN`" if os.environ.get("JOB_ID") else HERE
+        here = "the job by `--secrets HF_TOKEN`" if is_in_job(os.environ) else HERE
         token = (
             f"make a token with {right} access to {self.name} at {TOKENS}, and give it to {here}"
         )

@@ -50,7 +50,8 @@ class HubPlace:
         private: bool = True,
     ) -> None:
         if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name, re.ASCII):
-            raise ConfigError(f"cannot sync to {self.scheme}{name}", "give USER/NAME")
+            hint = "give USER/NAME or NAME, of letters, digits, and . _ -"
+            raise ConfigError(f"{self.scheme}{name} is no remote", hint)
         # Here, not when a thread first needs it: where two import at once, the other of which may
         # be the training code, either can find half a module.
         with unforked():

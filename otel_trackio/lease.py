@@ -43,16 +43,18 @@ class Lease:
         """The lease on `path`, or None where somebody (this process included) holds it."""
         path = _canonical(path)
         with _guard:
-            if path in _held:
-                return None
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-            try:
-                _try_lock(descriptor)
-            except OSError:
-                os.close(descriptor)
-                return None
-            _held[path] = descriptor
-            return cls(path, descriptor)
+            while path not in _held:
+                descriptor = _opened(path)
+                try:
+                    _try_lock(descriptor)
+                except OSError:
+                    os.close(descriptor)
+                    break
+                if _is_at(path, descriptor):
+                    _held[path] = descriptor
+                    return cls(path, descriptor)
+                os.close(descriptor)  # Its last holder has removed it: others lock another file.
+            return None
 
     def renew(self) -> None:
         """Locks again what another part of this process unlocked by closing the file."""
@@ -61,8 +63,10 @@ class Lease:
                 _try_lock(self._descriptor)
 
     def remove(self) -> None:
-        """Removes the lock file of a writer that is done: nobody will want its lease again."""
-        self.path.unlink(missing_ok=True)
+        """Removes the lock file of a writer that is done, while it is held: it may be another's
+        from then on."""
+        with suppress(PermissionError):  # Windows removes nothing that is open.
+            self.path.unlink(missing_ok=True)
 
     def release(self) -> None:
         """Gives the lease up."""
@@ -70,6 +74,17 @@ class Lease:
             if os.getpid() == self._owner and _held.get(self.path) == self._descriptor:
                 del _held[self.path]
                 os.close(self._descriptor)
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def is_held(path: Path) -> bool:

@@ -28,6 +28,7 @@ from otel_trackio.redact import redact
 from otel_trackio.remote import Folder, Remote
 from otel_trackio.resume import which
 from otel_trackio.run import Identity, Run
+from otel_trackio.runfile import MEANT
 from otel_trackio.scratch import Scratch, own_folder, scratch_of
 from otel_trackio.settings import Settings
 from otel_trackio.text import storable
@@ -141,6 +142,7 @@ def _open_writer(
         "pid": os.getpid(),
         "python": platform.python_version(),
         "library": f"otel-trackio {version.__version__}",
+        MEANT: remotes.named(settings),
     }
     path = layout.run_file(folder, who.id, writer)
     return Writer(path, meta, settings, diagnostics, stored)
@@ -242,7 +244,7 @@ def _sync(
 
 def _warn_of_job(settings: Settings, diagnostics: Diagnostics) -> None:
     """Says what to add where a Hugging Face Job would take its runs with it."""
-    if os.environ.get("JOB_ID") and settings.mode == "online" and not remotes.named(settings):
+    if lifetime.is_in_job(os.environ) and settings.mode == "online" and not remotes.named(settings):
         diagnostics.warn_once(
             "job",
             "this job's machine goes away when it ends, and its runs with it: to keep them, call"

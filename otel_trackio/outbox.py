@@ -142,10 +142,12 @@ class Outbox:
             time.sleep(LEASE_SECONDS)
         return lease
 
-    def behind(self, file: RunFile, waiting: Iterable[Entry]) -> int:
-        """How many numbers of `file` the remote has not, where those segments wait."""
-        position = file.cursor(self.cursor)
-        return numbers_behind(file.meta("next_seq"), position, file.meta("writer"), waiting)
+    def behind(self, file: RunFile, waiting: Iterable[Entry], end: int | None = None) -> int:
+        """How many numbers of `file`, up to `end`, the remote lacks, where those segments wait."""
+        number, position = file.meta("next_seq"), file.cursor(self.cursor)
+        if end is not None:
+            number = min(number, max(position, end) + 1)
+        return numbers_behind(number, position, file.meta("writer"), waiting)
 
     def parcels(self) -> list[Parcel]:
         """What is to be uploaded: the oldest numbers of each writer first."""

@@ -66,7 +66,7 @@ class Folder:
         return str(self.root)
 
     def prepare(self, card: Card) -> None:
-        with self._translated("make"):
+        with self._translated("write"):
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not (self.root / "README.md").exists():
                 write_whole(self.root / "README.md", card(self.url))
@@ -101,7 +101,7 @@ class Folder:
     def _translated(self, verb: str) -> Iterator[None]:
         try:
             yield
-        except FileNotFoundError as error:
+        except (FileNotFoundError, FileExistsError, NotADirectoryError) as error:
             raise RemoteRefused(
                 f"cannot {verb} in {self.root}: {error}", "check the path"
             ) from error
@@ -130,11 +130,15 @@ def write_whole(path: Path, data: bytes) -> None:
     """Writes a file that is there whole or not at all, whatever dies meanwhile."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}{UNFINISHED}")
-    with unfinished.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    try:
+        with unfinished.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:  # A disk that is full is not to be filled by tries.
+        unfinished.unlink(missing_ok=True)
+        raise
     _keep_names(path.parent)
 
 

@@ -102,12 +102,18 @@ class RemoteRuns:
             return work()  # What was listed was merged, and so removed, meanwhile.
 
     def _listed(self, *folders: str) -> Mapping[str, Writers]:
-        """Runs by their ids as paths encode them; of each writer what holds each number once."""
+        """Runs by their ids as paths encode them; of each writer what holds each number once.
+
+        A range whose points are not there is being sent, or its sending was cut short.
+        """
         entries: list[Entry] = []
         for folder in folders:  # One after the other: the first finds out whose a bare name is.
             entries += self._at_once(self._remote.list, [folder])[folder]
         return {
-            run: {writer: cover(spans).spans for writer, spans in writers.items()}
+            run: {
+                writer: cover([span for span in spans if place.LAST in span.files]).spans
+                for writer, spans in writers.items()
+            }
             for run, writers in catalogued(self._remote.url, entries).runs.items()
         }
 

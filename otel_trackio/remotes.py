@@ -29,7 +29,7 @@ def remote_of(name: str, private: bool = True) -> Remote:
         return HubBucket(name.removeprefix(BUCKETS), private=private)
     if "://" in name:
         raise ConfigError(
-            f"cannot sync to {name!r}", f"give {DATASETS}USER/NAME, {BUCKETS}USER/NAME or a folder"
+            f"{name!r} is no remote", f"give {DATASETS}USER/NAME, {BUCKETS}USER/NAME or a folder"
         )
     return Folder(_folder(name))
 
@@ -55,6 +55,17 @@ def named(settings: Settings) -> str:
         raise ConfigError(f"{' and '.join(given)} are both set", "give one of them")
     name = next(iter(given.values()), "")
     return str(_folder(name)) if name and "://" not in name else name
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two names are of one remote, as far as can be told without asking whose a bare is."""
+    if one == other:
+        return True
+    for scheme in (DATASETS, BUCKETS):
+        if one.startswith(scheme) and other.startswith(scheme):
+            names = [each.removeprefix(scheme).split("/") for each in (one, other)]
+            return names[0][-1] == names[1][-1] and min(map(len, names)) == 1
+    return False
 
 
 def _folder(name: str) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from otel_trackio import database, layout, segment
+from otel_trackio.diagnostics import logger
 from otel_trackio.edit import EDIT_PAGE, EDITOR
 from otel_trackio.errors import StoreBusy, StoreError
 from otel_trackio.lease import Lease
@@ -62,12 +63,18 @@ class Replica:
             raise
 
     def add(self, extract: Extract, last: int) -> int:
-        """Takes in what is new of an extract that ends with the number `last`; how much that is."""
+        """Takes in what is new of an extract that ends with the number `last`; how much that is.
+
+        Raises StoreError where there is no room for it, say.
+        """
         if last <= self.position:
             return 0
-        if self._file is None:
-            self._file = self._created(extract)
-        _add(self._file, taken_after(extract, self.position), last)
+        try:
+            if self._file is None:
+                self._file = self._created(extract)
+            _add(self._file, taken_after(extract, self.position), last)
+        except database.FAILURES as error:
+            raise database.damaged(self.path, error) from error
         added = last - self.position
         self.position, self._grown = last, True
         return added
@@ -76,14 +83,16 @@ class Replica:
         try:
             if self._file is not None and self._grown:
                 self._file.fold_all()
+        except database.FAILURES as error:  # It holds everything, only not as tidy as it may be.
+            logger.warning("%s", database.damaged(self.path, error))
         finally:
             self._let_go()
 
     def _let_go(self) -> None:
         if self._file is not None:
             self._file.close()
-        self._lease.release()
         self._lease.remove()
+        self._lease.release()
 
     def _created(self, extract: Extract) -> RunFile:
         introduced = [event for event in extract.events if event.kind == segment.INTRODUCTION]

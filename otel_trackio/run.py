@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -35,14 +35,15 @@ class Syncer(Protocol):
         """Moves the next sync forward, as far as the remote's limits let it."""
         ...
 
-    def now(self, timeout: float) -> int:
-        """Syncs what is stored within so many seconds; how many numbers wait on then.
+    def now(self, timeout: float) -> Callable[[], int]:
+        """Begins to sync what is stored; what it returns waits for that, so many seconds at most,
+        and says how many numbers are not there then.
 
         The machine may go away: from now on it syncs as often as it may.
         """
         ...
 
-    def finish(self, timeout: float) -> int:
+    def finish(self, timeout: float) -> Callable[[], int]:
         """The same, for the last time."""
         ...
 
@@ -252,8 +253,8 @@ class Run:
         deadline = time.monotonic() + timeout
         if not self.flush(timeout):
             return False
-        waiting = [each.now(max(0.0, deadline - time.monotonic())) for each in self._syncers]
-        return max(waiting, default=0) == 0
+        left = max(0.0, deadline - time.monotonic())
+        return _together([each.now(left) for each in self._syncers]) == 0
 
     def interrupt(self, signal: str, timeout: float) -> None:
         """Notes that a signal ends the process now, as a failure, and syncs what time allows.
@@ -270,9 +271,8 @@ class Run:
         if self._syncers and self._writer is not None:
             if not self._writer.flush(max(0.0, deadline - time.monotonic())):
                 return
-            for syncer in self._syncers:
-                left = syncer.finish(max(0.0, deadline - time.monotonic()))
-                self.unsynced = max(self.unsynced, left)
+            left = max(0.0, deadline - time.monotonic())
+            self.unsynced = _together([each.finish(left) for each in self._syncers])
 
     def _leave(self, timeout: float) -> None:
         # A forked child has its own file; the run itself is its parent's to end.
@@ -353,6 +353,11 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<Run {self.project}/{self.name} {self.state} id={self.id}>"
+
+
+def _together(waits: Sequence[Callable[[], int]]) -> int:
+    """What is left at the remote that is behind the most: one that hangs keeps none waiting."""
+    return max([wait() for wait in waits], default=0)
 
 
 def plain_dict(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,9 @@ FOLD_AT: Final = 16384
 UNFOLDED_SHARE: Final = 4
 """How many times that many points of rarely logged series may wait unfolded."""
 
+MEANT: Final = "sync:to"
+"""Key of `meta` in a file whose recorder named a remote: which, in its words, or empty."""
+
 REPLICA: Final = "replica"
 """Key of `meta` in a file that was pulled: the remote that it came from."""
 

@@ -64,7 +64,10 @@ def scratch_of(
 def is_shared(dir: Path) -> bool:
     """Whether DIR is, or may be, one that other machines read and write too."""
     network = filesystem.is_network(filesystem.filesystem_type(dir))
-    return network or (dir / place.ROOT).is_dir()
+    try:
+        return network or (dir / place.ROOT).is_dir()
+    except OSError:  # Who records there is told.
+        return network
 
 
 def own_folder(base: Path) -> Path:
@@ -94,7 +97,10 @@ def _bases(wanted: Path | None, environ: Mapping[str, str]) -> Iterator[Path]:
 
 def _unfit(base: Path, own: Path) -> str:
     """Why no run can be recorded there; empty where one can."""
-    there = next(each for each in (base, *base.parents) if each.exists())
+    try:
+        there = next(each for each in (base, *base.parents) if each.exists())
+    except OSError as error:
+        return str(error)
     kind = filesystem.filesystem_type(base)
     if filesystem.is_network(kind):
         return f"it lies on {kind}"

@@ -166,7 +166,7 @@ SETTINGS: Final = (
         ("OTEL_TRACKIO_RUN_ID",),
         default="",
         parse=_text,
-        doc="what identifies the run, on all ranks; else the launcher's id, else a new one",
+        doc="identifies the run on all ranks, `id` in code; else the launcher's id, else a new one",
     ),
     Setting(
         "resume",

@@ -163,7 +163,7 @@ class Watch:
         started(threading.Thread(target=time.sleep, args=(2 * FLUSH_SECONDS,), daemon=False))
         self._flushing.set()
         if not self._flushed.wait(FLUSH_SECONDS):
-            logger.warning("SIGTERM ends this process before it is synced: run otel-trackio sync")
+            logger.warning("SIGTERM comes before all is synced; otel-trackio sync does it")
         while self._caller_is_running():
             time.sleep(RETURN_SECONDS)
         end_by_default()

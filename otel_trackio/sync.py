@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from otel_trackio import forking, layout, recovery, syncstate
+from otel_trackio import database, forking, layout, recovery, remotes, syncstate
 from otel_trackio.card import card
-from otel_trackio.errors import RemoteError, StoreBusy
+from otel_trackio.errors import RemoteError, StoreBusy, StoreError
 from otel_trackio.lease import Lease
-from otel_trackio.outbox import Outbox
+from otel_trackio.outbox import SYNC, Outbox
 from otel_trackio.push import Pushed, push
 from otel_trackio.reader import RunFileReader
 from otel_trackio.remote import Remote
-from otel_trackio.runfile import REPLICA, RunFile
+from otel_trackio.runfile import MEANT, REPLICA, RunFile
 
 LEASE_SECONDS: Final = 60.0
 """How long a live process that is uploading is waited for."""
@@ -42,17 +42,28 @@ def sync(
 
     Files of live processes are theirs to sync, and are counted. Those that came from a remote are
     their origin's to sync, and are left out; with `replicas` only those that came from this one
-    are. Raises RemoteError, StoreError.
+    are. Raises RemoteError; and StoreError where a file cannot be read, when all else was sent.
     """
+    before = Outbox(dir, remote.url)
     remote.prepare(card)
     outbox = Outbox(dir, remote.url)  # Now that a bare name is a full one.
+    if outbox.state != before.state:
+        before.state.unlink(missing_ok=True)
     numbers = live = 0
+    failures: list[StoreError] = []
     for path in (path for folder in folders for path in layout.run_files(folder)):
-        recovery.recover(path)
-        cut = cut_stored(outbox, path, replicas=replicas)
+        try:
+            recovery.recover(path)
+            cut = cut_stored(outbox, path, replicas=replicas)
+        except StoreError as error:
+            failures.append(error)
+            continue
         live += cut is None
         numbers += cut or 0
-    return Synced(numbers, _pushed(outbox, remote, progress), live)
+    pushed = _pushed(outbox, remote, progress)
+    if failures:
+        raise failures[0]
+    return Synced(numbers, pushed, live)
 
 
 def _pushed(outbox: Outbox, remote: Remote, progress: Callable[[Pushed], None]) -> Pushed:
@@ -72,12 +83,17 @@ def _pushed(outbox: Outbox, remote: Remote, progress: Callable[[Pushed], None]) 
         lease.release()
 
 
-def is_behind(path: Path, outbox: Outbox, begun: bool) -> bool:
-    """Whether a file holds what was not cut; with `begun`, only if some of it was. Only reads."""
+def is_behind(path: Path, outbox: Outbox) -> bool:
+    """Whether a file holds what was not cut. Only reads."""
     with closing(RunFileReader(path)) as reader:
-        cursors = reader.cursors()
-        known = outbox.cursor in cursors or not begun
-        return known and cursors.get(outbox.cursor, 0) < reader.next_number() - 1
+        return reader.cursors().get(outbox.cursor, 0) < reader.next_number() - 1
+
+
+def is_meant(path: Path, url: str) -> bool:
+    """Whether what a file holds was synced to that remote, or was to be. Only reads."""
+    with closing(RunFileReader(path)) as reader:
+        meant = reader.meta().get(MEANT, "")
+        return remotes.same(meant, url) or SYNC + url in reader.cursors()
 
 
 def cut_stored(outbox: Outbox, path: Path, replicas: bool = False) -> int | None:
@@ -96,6 +112,8 @@ def cut_stored(outbox: Outbox, path: Path, replicas: bool = False) -> int | None
             if origin is not None and (not replicas or origin == outbox.url):
                 return 0
             return outbox.cut(file)
+    except database.DAMAGE as error:
+        raise database.damaged(path, error) from error
     finally:
-        lease.release()
         lease.remove()
+        lease.release()

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from otel_trackio import layout, recovery, syncstate
+from otel_trackio import forking, layout, lease, recovery, syncstate
 from otel_trackio.cadence import REMOTE, URGENT_SECONDS, Cadence, Past, due, is_urgent
 from otel_trackio.card import card
 from otel_trackio.diagnostics import Diagnostics
@@ -24,7 +24,7 @@ from otel_trackio.outbox import Outbox
 from otel_trackio.push import push
 from otel_trackio.remote import Remote
 from otel_trackio.runfile import RunFile
-from otel_trackio.sync import cut_stored, is_behind
+from otel_trackio.sync import cut_stored, is_behind, is_meant
 from otel_trackio.threads import started
 
 JITTER: Final = 0.2
@@ -70,6 +70,7 @@ class Syncer:
         self._seen: dict[Path, int] = {}
         self._asked = self._answered = 0
         self._until = 0.0
+        self._end: int | None = None
         self._stopping = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="otel-trackio-sync", daemon=True)
@@ -85,8 +86,9 @@ class Syncer:
             self._past = replace(self._past, forward=True)
             self._changed.notify_all()
 
-    def now(self, timeout: float) -> int:
-        """Syncs what is stored within so many seconds; how many numbers wait on then.
+    def now(self, timeout: float) -> Callable[[], int]:
+        """Begins to sync what is stored; what it returns waits for that, so many seconds at most,
+        and says how many numbers are not there then.
 
         The machine may go away: for a while it syncs as often as the cadence lets it.
         """
@@ -94,23 +96,30 @@ class Syncer:
             self._past = replace(self._past, urgent_until=time.monotonic() + URGENT_SECONDS)
         return self._at_once(timeout)
 
-    def finish(self, timeout: float) -> int:
+    def finish(self, timeout: float) -> Callable[[], int]:
         """The same, for the last time."""
         self._stopping = True
         return self._at_once(timeout)
 
-    def _at_once(self, timeout: float) -> int:
+    def _at_once(self, timeout: float) -> Callable[[], int]:
         with self._changed:
-            self._until = time.monotonic() + timeout
+            self._until = until = time.monotonic() + timeout
             self._asked += 1
+            self._end = None
             wanted = self._asked
             self._changed.notify_all()
+
+        def wait() -> int:
             if self._threaded:
                 alive = self._thread.is_alive
-                self._changed.wait_for(lambda: self._answered >= wanted or not alive(), timeout)
-        if not self._threaded:
-            self._sync(at_once=True)
-        return self._behind()
+                with self._changed:
+                    left = max(0.0, until - time.monotonic())
+                    self._changed.wait_for(lambda: self._answered >= wanted or not alive(), left)
+            else:
+                self._sync(at_once=True)
+            return self._behind()
+
+        return wait
 
     def _run(self) -> None:
         # At once, for what keeps it from syncing is best told while somebody looks; and what has
@@ -181,7 +190,7 @@ class Syncer:
 
     def _cut(self, outbox: Outbox, first: bool) -> None:
         # What is logged from now on is for the next time: it may never pause.
-        end = self._perform(lambda file: int(file.meta("next_seq")) - 1, CUT_SECONDS)
+        end = self._end = self._perform(lambda file: int(file.meta("next_seq")) - 1, CUT_SECONDS)
 
         def cut_one(file: RunFile) -> bool:
             return outbox.cut_one(file) > 0 and file.cursor(outbox.cursor) < end
@@ -191,24 +200,28 @@ class Syncer:
             pass
         for path in self._others(first):
             try:
-                if layout.journal_file(path).exists():
-                    recovery.recover(path)
-                if is_behind(path, outbox, begun=path.parent != self._path.parent):
-                    cut_stored(outbox, path)
+                with forking.unforked():
+                    if layout.journal_file(path).exists():
+                        recovery.recover(path)
+                    ours = path.parent == self._path.parent or is_meant(path, self.url)
+                    if ours and is_behind(path, outbox):
+                        cut_stored(outbox, path)
             except (StoreError, OSError) as error:
                 self._diagnostics.error("sync.failed", f"cannot sync {path}: {error}")
 
     def _others(self, first: bool) -> Iterator[Path]:
         """Files that have changed, and that processes which are gone may have left.
 
-        They are the run's, and at first other runs' too, if those were synced to this remote.
+        They are the run's, and at first other runs' too, if those were meant for this remote.
         """
         paths = layout.run_files(self._path.parent)
         if first:
             paths += heapq.nlargest(MOST_STORED, _all_files(self._dir), key=_changed)
         for path in dict.fromkeys(paths):
             changed = _changed(path)
-            if path != self._path and changed > self._seen.get(path, 0):
+            if path == self._path or changed <= self._seen.get(path, 0):
+                continue
+            if not lease.is_held(layout.lock_file(path)):  # Its time stays when its writer dies.
                 self._seen[path] = changed
                 yield path
 
@@ -218,36 +231,40 @@ class Syncer:
         at_once = at_once or is_urgent(self._past, time.monotonic())
         if not at_once and 0 <= time.time_ns() - state.succeeded < recent * 1e9:
             return
-        lease = outbox.leased(self._until - time.monotonic() if at_once else 0)
-        if lease is None:
+        held = outbox.leased(self._until - time.monotonic() if at_once else 0)
+        if held is None:
             return  # Another process is uploading.
         try:
+            state = syncstate.read(outbox.state, self._remote.url)  # It may have uploaded since.
             pushed = push(outbox, self._remote)
             syncstate.write(outbox.state, state.after_success(pushed.files, pushed.bytes))
         except Exception as error:
             syncstate.write(outbox.state, state.after_failure(error))
             raise
         finally:
-            lease.release()
+            held.release()
 
     def _told(self, error: RemoteError) -> None:
         later = "recording goes on, and it is tried again"
-        self._diagnostics.count(f"sync.{error.kind}")
+        kind = f"sync.{error.kind}"
         if isinstance(error, RemoteUnavailable):
-            self._diagnostics.error("sync.unavailable", f"cannot sync now: {error} ({later})")
+            self._diagnostics.error(kind, f"cannot sync now: {error} ({later})")
         else:
+            self._diagnostics.count(kind)
             self._outbox = None  # The place may have been removed meanwhile.
             self._diagnostics.warn_once(
-                f"refused {error.message}", f"cannot sync: {error} ({later})"
+                f"refused {self.url} {kind}", f"cannot sync: {error} ({later})"
             )
 
     def _behind(self) -> int:
         outbox = self._outbox or Outbox(self._dir, self.url)
-        waiting = outbox.waiting()
         try:
-            return self._perform(lambda file: outbox.behind(file, waiting), BEHIND_SECONDS)
-        except TimeoutError:
-            return max(1, len(waiting))  # The file cannot be asked: the disk may hang.
+            waiting = outbox.waiting()
+            return self._perform(
+                lambda file: outbox.behind(file, waiting, self._end), BEHIND_SECONDS
+            )
+        except Exception:  # noqa: BLE001 (the edge to training)
+            return 1  # Nobody knows: the disk may hang, or be damaged.
 
 
 def _all_files(dir: Path) -> Iterator[Path]:

@@ -150,9 +150,9 @@ class Writer:
             else:
                 self._diagnostics.count("dropped.pending", sum(map(len, self._pending)))
             self._file.close()
-        self._lease.release()
         if complete:
             self._lease.remove()
+        self._lease.release()
         return complete
 
     def _fold(self) -> None:

@@ -137,7 +137,7 @@ def _usage(error: click.ClickException) -> str:
         near = f"; did you mean {' or '.join(error.possibilities)}?" if error.possibilities else ""
         return f"no such option {error.option_name}{near}"
     message = error.format_message().removesuffix(".")
-    message = message[:1].lower() + message[1:]
+    message = message[:1].lower() + message[1:].replace(". Did you mean", "; did you mean")
     context = getattr(error, "ctx", None)
     if context is None or ";" in message:
         return message

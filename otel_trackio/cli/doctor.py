@@ -89,13 +89,16 @@ def _clock(clock: Clock) -> Iterator[tuple[str, str]]:
 def _sync(to: Destination) -> Iterator[tuple[str, str]]:
     state = to.state
     yield "last success", age(state.succeeded) if state.succeeded else "never"
-    yield "waiting", f"{count(len(to.waiting), 'file')}, {size(to.bytes)}" if to.waiting else ""
+    files = f"{count(len(to.waiting), 'file')}, {size(to.bytes)}"
+    yield "waiting", files if to.waiting else "nothing"
     yield "sent", f"{count(state.files, 'file')}, {size(state.bytes)}"
     kinds = ", ".join(f"{amount:,} {kind}" for kind, amount in state.failures.items())
     yield "attempts", f"{state.attempts:,}" + (f", failed: {kinds}" if kinds else "")
 
 
 def _shown(value: object) -> str:
+    if value is None:
+        return ""
     return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from otel_trackio.cli.quantity import SECOND, count, utc
-from otel_trackio.facts import Facts
+from otel_trackio.cli.quantity import SECOND, utc
+from otel_trackio.facts import Facts, failure
 from otel_trackio.lag import Destination, Lag, lags
+from otel_trackio.losses import complaints, counted
 from otel_trackio.storedrun import Standing, StoredRun
-
-LOSSES: Final = ("dropped.", "skipped.")
-"""How the counts begin that say that values are missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +50,11 @@ class Overview:
 
     def complaints(self) -> list[str]:
         """What of the run is missing, a short phrase each."""
-        return list(self._complaints())
+        return complaints(self.standing.dropped, self.torn, len(self.damaged))
 
     def remarks(self) -> list[str]:
         """What was noticed while the run was recorded, and took nothing from it."""
-        return list(self._counted(losses=False))
-
-    def _counted(self, losses: bool) -> Iterator[str]:
-        for reason, amount in sorted(self.standing.dropped.items()):
-            if amount and reason.startswith(LOSSES) == losses:
-                yield f"{amount:,} {reason.replace('.', ': ').replace('_', ' ')}"
-
-    def _complaints(self) -> Iterator[str]:
-        yield from self._counted(losses=True)
-        if self.torn:
-            yield "last record torn"
-        if self.damaged:
-            yield f"{count(len(self.damaged), 'file')} damaged"
+        return list(counted(self.standing.dropped, lost=False))
 
     def document(self) -> dict[str, Any]:
         """As the JSON of `ls` and `info`."""
@@ -115,16 +101,8 @@ def overview(run: StoredRun, destinations: Iterable[Destination] = ()) -> Overvi
             run.path,
             run.facts(),
             standing,
-            error=_error(states) if standing.state == "failed" else "",
+            error=failure(states) if standing.state == "failed" else "",
             torn=standing.torn or any(data.get("torn") for data in states),
             damaged={path: str(error) for path, error in run.damaged.items()},
             lags=tuple(lags((each.reader for each in sources), destinations)),
         )
-
-
-def _error(states: list[dict[str, Any]]) -> str:
-    told = [data for data in states if data.get("state") == "failed"]
-    errors = [str(data["error"]) for data in told if "error" in data]
-    if errors:
-        return errors[-1]
-    return f"exit code {told[-1]['exit_code']}" if told and "exit_code" in told[-1] else ""

@@ -24,8 +24,8 @@ COLUMNS: Final = (
     Column("RUN", narrow="cut inside"),
     Column("ID", style="dim"),
     Column("WRITERS", "right", narrow="left out"),
-    Column("FILES", "right"),
-    Column("SIZE", "right"),
+    Column("FILES", "right", narrow="left out"),
+    Column("SIZE", "right", narrow="left out"),
     Column("NEWEST", style="dim"),
 )
 

@@ -77,7 +77,7 @@ def rm(
         if remote is not None:
             _withdraw(invocation.api, each, remote)
         for url in sorted(each.places - ({remote.url} if remote else set())):
-            note(f"{url} holds it still; otel-trackio sync --all --to {url} deletes it there")
+            note(f"{url} holds it still; otel-trackio rm {each.id} --remote={url} deletes it there")
     if invocation.json:
         print_document([{**each.document, "deleted": True} for each in found])
 

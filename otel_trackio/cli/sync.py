@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from otel_trackio import layout
 from otel_trackio.api import Api
 from otel_trackio.cli.destination import destination
 from otel_trackio.cli.document import print_document
@@ -15,12 +16,14 @@ from otel_trackio.cli.invocation import Invocation, complete_runs, pass_invocati
 from otel_trackio.cli.progress import progress
 from otel_trackio.cli.quantity import count, size
 from otel_trackio.cli.table import note
-from otel_trackio.errors import ConfigError
+from otel_trackio.errors import ConfigError, UnknownRun
 from otel_trackio.pull import Pulled, Total
 from otel_trackio.pull import pull as pull_runs
 from otel_trackio.remote import Remote
 from otel_trackio.remotes import remote_of
 from otel_trackio.settings import resolve
+from otel_trackio.storedrun import StoredRun
+from otel_trackio.sync import is_meant
 from otel_trackio.sync import sync as sync_runs
 
 
@@ -36,11 +39,12 @@ def sync(
 ) -> None:
     """Bring runs to a remote, as Parquet, and only what is new.
 
-    REMOTE is hf://datasets/USER/NAME, hf://buckets/USER/NAME, or a folder. Unless given it is the
-    directory itself, where a scratch stands in for that on this machine.
+    With neither RUN nor PROJECT those that were recorded for REMOTE, which is
+    hf://datasets/USER/NAME, hf://buckets/USER/NAME, or a folder. Unless given it is the directory
+    itself, where a scratch stands in for that on this machine.
     """
     exchange = invocation.api.exchange
-    if (which is None) != every:
+    if which is not None and every:
         raise ConfigError("what to sync is not clear", "name a run or a project, or give --all")
     if to is None and exchange is not None:
         remote: Remote = exchange.remote
@@ -49,7 +53,7 @@ def sync(
     with progress(f"syncing to {remote.url}") as status:
         done = sync_runs(
             invocation.api.store,
-            _folders(invocation.api, which),
+            _folders(invocation.api, which, remote if which is None and not every else None),
             remote,
             lambda pushed: status.update(f"syncing to {remote.url}: {count(pushed.files, 'file')}"),
             replicas=exchange is not None,  # DIR is no remote: what came from there is ours.
@@ -89,6 +93,9 @@ def pull(invocation: Invocation, remote: str, project: str | None) -> None:
         )
     if exchange is not None:
         exchange.settle()
+    if project is not None and not (done.runs or done.numbers):
+        hint = f"otel-trackio remote ls {source.url} shows what there is"
+        raise UnknownRun(f"no runs of {project!r} in {source.url}", hint)
     if invocation.json:
         read = {"files": done.files, "bytes": done.bytes, "unfinished": done.unfinished}
         busy = [str(path) for path in done.busy]
@@ -113,7 +120,13 @@ def _is_private(public: bool) -> bool:
     return resolve({"private": False if public else None}, os.environ).private
 
 
-def _folders(api: Api, which: str | None) -> Sequence[Path]:
+def _is_meant(run: StoredRun, url: str) -> bool:
+    return run.facts().deleted or any(is_meant(path, url) for path in layout.run_files(run.path))
+
+
+def _folders(api: Api, which: str | None, meant_for: Remote | None) -> Sequence[Path]:
+    if meant_for is not None and api.exchange is None:
+        return [run.path for run in api.every() if _is_meant(run, meant_for.url)]
     if which is None:
         runs = list(api.every())  # Deleted runs too: that they are is synced as well.
     else:

@@ -173,7 +173,7 @@ def test_a_refusal_says_what_helps(place: Place, status: int) -> None:
         remote.commit(place.local(some(0)), (), "points")
     assert re.match(f"cannot write to hf://.*s/{NAME}: {status} .*so it is", error.value.message)
     assert re.search(REFUSALS[status], error.value.hint)
-    later = rf" and `otel-trackio sync --all --to hf://\S+s/{NAME}` sends them later\Z"
+    later = rf" and `otel-trackio sync --to hf://\S+s/{NAME}` sends them later\Z"
     assert re.search(later, error.value.hint)
     remote.commit(place.local(some(0)), (), "points")
     assert held(remote) == some(0)

@@ -233,7 +233,7 @@ def test_every_place_has_the_same_query(place: Place) -> None:
     """Only where the files lie differs: a bucket is to be copied first, as DuckDB knows none."""
     place.run(BARREN)
     prefix = f"{place.remote.url}/" if isinstance(place.remote, HubDataset) else ""
-    found = re.findall(r"read_parquet\('(.*?)data/v1/(\w+)/", place.blocks()["DuckDB"])
+    found = re.findall(r"'(.*?)data/v1/(\w+)/", place.blocks()["DuckDB"])
     assert found == [(prefix, "events"), (prefix, "points")]
     assert ("hf buckets sync" in place.card()) == isinstance(place.remote, HubBucket)
 

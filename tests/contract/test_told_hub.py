@@ -12,6 +12,7 @@ import pytest
 
 from otel_trackio import Api
 from otel_trackio.hub import HubDataset
+from otel_trackio.lag import destinations
 from otel_trackio.pull import pull
 from tests.fakes.hub import Hub
 
@@ -47,11 +48,11 @@ def follow(hub: Hub, dir: Path, line: str) -> list[int]:
 
 
 def test_a_run_that_syncs_says_where_to(any_hub: Hub, tmp_path: Path) -> None:
-    """In three lines at its start, and one at its end that has nothing to add."""
+    """In three lines at its start, and one at its end."""
     lines = said(any_hub, tmp_path, "{'dataset_id': 'metrics'}")
     assert len(lines) == 4
     assert "syncing to hf://datasets/metrics" in lines[2]
-    assert lines[3] == "otel-trackio: finished p/job: 3 points"
+    assert lines[3] == "otel-trackio: finished p/job: 3 points, all of it synced"
 
 
 @pytest.mark.parametrize("name", ["metrics", "alice/metrics"])
@@ -62,9 +63,10 @@ def test_without_a_token(name: str, resume: str, any_hub: Hub, tmp_path: Path) -
     [told] = [line for line in lines if "cannot write" in line]
     assert "there is no token; make a token with write access to" in told
     assert "HF_TOKEN or `hf auth login`" in told
-    assert f"`otel-trackio sync --all --to hf://datasets/{name}` sends them later" in told
+    assert f"`otel-trackio sync --to hf://datasets/{name}` sends them later" in told
     assert "values and events wait to be synced: otel-trackio sync" in lines[-1]
     assert follow(any_hub, tmp_path, lines[-1]) == [0, 1, 2]
+    assert [each.state.error for each in destinations(tmp_path)] == [""]
 
 
 def test_offline(any_hub: Hub, tmp_path: Path) -> None:
@@ -80,14 +82,22 @@ def test_offline(any_hub: Hub, tmp_path: Path) -> None:
 
 def test_a_job_is_told_what_to_add(any_hub: Hub, tmp_path: Path) -> None:
     """Before it starts, where its runs would go away with its machine; and not otherwise."""
-    [told] = [line for line in said(any_hub, tmp_path, JOB_ID="1") if "goes away" in line]
+    [told] = [
+        line
+        for line in said(any_hub, tmp_path, JOB_ID="1", ACCELERATOR="none")
+        if "goes away" in line
+    ]
     for word in ('dataset_id="NAME"', "OTEL_TRACKIO_DATASET_ID", "`--secrets HF_TOKEN`"):
         assert word in told
     for quiet in ("{'dataset_id': 'metrics'}", "{'mode': 'offline'}", "{'mode': 'disabled'}"):
-        assert "goes away" not in str(said(any_hub, tmp_path, quiet, JOB_ID="1"))
+        assert "goes away" not in str(
+            said(any_hub, tmp_path, quiet, JOB_ID="1", ACCELERATOR="none")
+        )
 
 
 def test_a_job_without_a_token(any_hub: Hub, tmp_path: Path) -> None:
     """It is told to be given one as jobs are given secrets."""
-    lines = said(any_hub, tmp_path, "{'dataset_id': 'metrics'}", JOB_ID="1", HF_TOKEN="")
+    lines = said(
+        any_hub, tmp_path, "{'dataset_id': 'metrics'}", JOB_ID="1", ACCELERATOR="none", HF_TOKEN=""
+    )
     assert "give it to the job by `--secrets HF_TOKEN`" in str(lines)

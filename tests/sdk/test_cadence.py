@@ -49,6 +49,15 @@ def test_before_the_deadline_it_syncs_as_often_as_it_may(failures: int) -> None:
     assert is_urgent(past, START + 940)
 
 
+def test_a_deadline_that_has_passed_is_forgotten() -> None:
+    """Whose machine is still there a minute later syncs as ever, and waits where it is asked to."""
+    past = Past(START, tried=START + 900, deadline=START + 890)
+    assert due(REMOTE, past) == START + 910
+    asked = replace(past, tried=START + 945, failures=1, retry_after=1800)
+    assert due(REMOTE, asked) == START + 945 + 1800
+    assert not is_urgent(asked, START + 951)
+
+
 def test_a_deadline_that_is_near_at_the_start_is_met_too() -> None:
     """A job of one minute syncs soon after it has begun."""
     assert due(REMOTE, Past(START, deadline=START + 45)) == START + 10

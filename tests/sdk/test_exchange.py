@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 import otel_trackio
 from otel_trackio import Api, layout
+from otel_trackio.beacon import signs
 from otel_trackio.cli import main
 from otel_trackio.doctor import examine
 
@@ -307,6 +308,29 @@ def test_the_next_run_brings_what_waits(node: Node, shared: Path) -> None:
     assert poll(lambda: len(reader.runs()) == 3)
     reader.close()
     assert values("first") == values("second") == list(range(10))
+
+
+def test_a_damaged_file_keeps_nothing_else_from_dir(node: Node, shared: Path) -> None:
+    """What waits beside it is brought."""
+    here = node("one")
+    shared.touch()
+    record()
+    shared.unlink()
+    (layout.runs_dir(here) / "damaged").mkdir()
+    (layout.runs_dir(here) / "damaged" / "w.db").write_bytes(b"nothing of ours" * 999)
+    with Api() as api:
+        assert api.exchange is not None
+        api.exchange.settle()
+    node("two")
+    assert values() == list(range(10))
+
+
+def test_signs_of_life_are_seen_while_others_go(shared: Path) -> None:
+    """A writer that ends just now takes no other's with it."""
+    (shared / "alive").mkdir(parents=True)
+    (shared / "alive" / "lives").touch()
+    (shared / "alive" / "gone").symlink_to(shared / "nowhere")
+    assert set(signs(shared)) == {"lives"}
 
 
 def test_a_scratch_that_cannot_be_used_is_told(

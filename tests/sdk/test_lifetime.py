@@ -10,6 +10,8 @@ import pytest
 
 from otel_trackio.lifetime import seconds_left
 
+JOB = {"JOB_ID": "1", "ACCELERATOR": "none"}
+
 
 def test_a_time_is_a_deadline_as_it_is() -> None:
     """Whatever started when."""
@@ -19,9 +21,10 @@ def test_a_time_is_a_deadline_as_it_is() -> None:
 
 
 def test_a_duration_counts_from_the_start_of_the_job() -> None:
-    """In a job's container from its first process, elsewhere from this one."""
+    """In the container of a job from its first process, elsewhere from this one: there the first
+    one is the machine's, whoever else sets JOB_ID."""
     hour = timedelta(hours=1)
-    here, job = seconds_left(hour, {}), seconds_left(hour, {"JOB_ID": "1"})
+    here, job = seconds_left(hour, {"JOB_ID": "1"}), seconds_left(hour, JOB)
     assert here is not None
     assert job is not None
     assert here == pytest.approx(psutil.Process().create_time() + 3600 - time.time(), abs=5)

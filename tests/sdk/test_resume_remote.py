@@ -201,6 +201,21 @@ def test_what_a_merge_left_behind_does_not_count(
         assert list(steps(Api(tmp_path / "b").run(first.id))) == [10]
 
 
+def test_a_range_that_is_being_sent_does_not_count(
+    on: Machine, remote: Folder, tmp_path: Path
+) -> None:
+    """Its points come last, so without them it is as if it were not there."""
+    with on("a", "p", "job") as run:
+        run.log({"x": 0})
+        assert run.sync_now()
+        run.log({"x": 1})
+    *_, last = sorted((remote.root / "data/v1/points").rglob("*.parquet"))
+    last.unlink()
+    with on("b", "p", "job", id=run.id, resume="must") as again:
+        again.log({"x": 2})
+    assert (again.attempt, steps(Api(tmp_path / "b").run(run.id))) == (2, {1: 2})
+
+
 def test_the_newest_of_a_name_goes_on(on: Machine, remote: Folder, tmp_path: Path) -> None:
     """Of what the remote and this machine know, by the names that runs have now."""
     begun(on, id="custom")

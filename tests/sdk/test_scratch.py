@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,22 @@ def test_the_scratch_is_for_its_owner_alone(tmp_path: Path) -> None:
     scratch.folder.parent.chmod(0o777)
     with pytest.raises(otel_trackio.StoreError, match="belongs to somebody else"):
         scratch.make()
+
+
+def test_a_dir_that_may_not_be_read_has_none(tmp_path: Path) -> None:
+    """It serves as it is, and so does the next folder in place of a scratch that is hidden."""
+    (tmp_path / "hidden").mkdir(mode=0)
+    code = (
+        "import os, sys, tempfile; from pathlib import Path;"
+        "from otel_trackio.scratch import scratch_of;"
+        "os.getuid() or os.setuid(65534);"
+        "hidden, common = Path(sys.argv[1]), Path(tempfile.gettempdir());"
+        "assert scratch_of(hidden / 'dir', None) is None;"
+        "assert scratch_of(hidden / 'dir', hidden / 'scratch', {}).is_in(common)"
+    )
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", code, str(tmp_path / "hidden")]
+    subprocess.run(command, env=environ, timeout=60, check=True)
 
 
 def test_each_dir_has_a_scratch_of_its_own(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 import otel_trackio
 from otel_trackio import Api, Run, layout
 from otel_trackio.card import card
-from otel_trackio.errors import RemoteRefused
+from otel_trackio.errors import RemoteRefused, RemoteUnavailable, StoreError
 from otel_trackio.outbox import Outbox
 from otel_trackio.pull import Pulled, pull
 from otel_trackio.push import push
@@ -171,6 +172,47 @@ def test_a_crash_between_range_and_file_loses_nothing(here: Path, remote: Folder
     assert len(set(pairs)) == len(pairs) == Api(here).run(run.id).standing().points
 
 
+def test_a_damaged_file_stops_nothing_else(here: Path, remote: Folder) -> None:
+    """What other runs recorded is sent, and then the file is named."""
+    damaged, sound = record(here, 20_000, name="damaged"), record(here, name="sound")
+    [path] = layout.run_files(layout.run_dir(here, damaged.id))
+    content = path.read_bytes()
+    path.write_bytes(content[:24576] + b"Z" * (len(content) - 24576))
+    for _ in range(2):
+        with pytest.raises(StoreError, match=re.escape(str(path))):
+            sync(here, layout.run_dirs(here), remote)
+    assert {entry.path.split("/")[3] for entry in remote.list("data")} == {sound.id}
+
+
+def test_what_cannot_be_written_leaves_nothing(remote: Folder, tmp_path: Path) -> None:
+    """Tries that fail do not fill a disk."""
+    (remote.root / "data" / "taken").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    with pytest.raises(RemoteUnavailable):
+        remote.commit({"data/taken": tmp_path / "file"}, (), "in vain")
+    assert list(remote.root.rglob(".*")) == []
+
+
+def test_a_full_disk_is_told(here: Path, remote: Folder, tmp_path: Path) -> None:
+    """With the file, as what cannot be stored is, and when there is room again all comes."""
+    run, there = record(here, 9000), tmp_path / "there"
+    sync(here, layout.run_dirs(here), remote)
+    code = (
+        "import resource, sys; from pathlib import Path;"
+        "from otel_trackio.errors import StoreError;"
+        "from otel_trackio.pull import pull; from otel_trackio.remote import Folder;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000));"
+        "remote, there = Folder(Path(sys.argv[1])), Path(sys.argv[2])\n"
+        "try: pull(remote, there)\n"
+        "except StoreError as error: print(error)"
+    )
+    command = [sys.executable, "-c", code, str(remote.root), str(there)]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert str(layout.run_dir(there, run.id)) in told
+    pull(remote, there)
+    assert content(Api(there).run(run.id)) == content(Api(here).run(run.id))
+
+
 def test_points_are_plain_parquet(here: Path, remote: Folder) -> None:
     """Without us: one row a value, exact integers apart, steps null where there are none."""
     record(here)
@@ -197,3 +239,13 @@ def test_cli_syncs_and_pulls(here: Path, remote: Folder, tmp_path: Path) -> None
     assert sent["files"] > 0
     assert (got["runs"], got["new"]) == (1, sent["new"])
     assert Api(tmp_path / "there").run(run.id).standing().state == "finished"
+
+
+def test_cli_pulls_no_project_that_is_not_there(here: Path, remote: Folder) -> None:
+    """A name that is mistyped is no success."""
+    record(here, 5)
+    everything(here, remote)
+    command = [sys.executable, "-m", "otel_trackio", "pull", str(remote.root), "nope"]
+    ran = subprocess.run(command, check=False, capture_output=True, text=True)
+    told = f"no runs of 'nope' in {remote.url}; otel-trackio remote ls {remote.url}"
+    assert (ran.returncode, ran.stderr) == (1, f"error: {told} shows what there is\n")

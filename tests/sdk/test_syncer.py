@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +23,7 @@ from otel_trackio.cadence import Cadence
 from otel_trackio.errors import RemoteUnavailable
 from otel_trackio.outbox import Outbox
 from otel_trackio.remote import Folder, Remote
+from otel_trackio.runfile import RunFile
 from otel_trackio.syncer import Syncer
 
 NEVER = 3600.0
@@ -72,6 +75,61 @@ def test_now_brings_everything_and_the_run_goes_on(tmp_path: Path, remote: Folde
         assert values(remote) == list(range(100))
         run.log({"x": 100})
         eventually(lambda: len(values(remote)) == 101)  # The machine may be about to go away.
+
+
+def test_now_is_done_while_others_log_on(tmp_path: Path, remote: Folder) -> None:
+    """What is logged after it was asked for does not count as left."""
+    stop = threading.Event()
+    with otel_trackio.init("p", dir=tmp_path) as run:
+        synced(run, tmp_path, remote, SELDOM)
+
+        def log_on() -> None:
+            while not stop.is_set():
+                run.log({"y": 1})
+
+        thread = threading.Thread(target=log_on)
+        thread.start()
+        try:
+            run.log({"x": 1})
+            assert run.sync_now()
+        finally:
+            stop.set()
+            thread.join()
+        assert values(remote) == [1]
+
+
+def test_a_remote_that_hangs_keeps_no_other_waiting(tmp_path: Path, remote: Folder) -> None:
+    """All are asked at once, and what the worst of them lacks is told."""
+    with otel_trackio.init("p", dir=tmp_path) as run:
+        synced(run, tmp_path, Hanging(tmp_path / "hangs"), SELDOM)
+        synced(run, tmp_path, remote, SELDOM)
+        run.log({"x": 1})
+        assert not run.sync_now(timeout=2)
+        assert values(remote) == [1]
+        run.finish(timeout=1)
+    assert run.unsynced > 0
+
+
+def test_what_was_meant_for_a_remote_is_known(tmp_path: Path, remote: Folder) -> None:
+    """A run that never reached it is behind by everything, and one command brings such runs."""
+    (tmp_path / "file").write_text("in the way")
+    for name, to in (("meant", str(tmp_path / "file")), ("other", None)):
+        with otel_trackio.init("p", name, dir=tmp_path, remote=to) as run:
+            run.log({"x": 1})
+    listed = json.loads(program("ls", "--json", "--dir", str(tmp_path)))
+    assert [[lag["behind"] for lag in each["remotes"]] for each in listed] == [[4], []]
+    (tmp_path / "file").unlink()
+    program("sync", "--to", str(tmp_path / "file"), "--dir", str(tmp_path))
+    assert values(Folder(tmp_path / "file")) == [1]
+    listed = json.loads(program("ls", "--json", "--dir", str(tmp_path)))
+    assert [[lag["behind"] for lag in each["remotes"]] for each in listed] == [[0], []]
+
+
+class Hanging(Folder):
+    """Takes longer than anybody waits."""
+
+    def commit(self, add: Mapping[str, Path], delete: Sequence[str], message: str) -> None:
+        threading.Event().wait(30)
 
 
 def test_a_checkpoint_pulls_the_next_sync_forward(tmp_path: Path, remote: Folder) -> None:
@@ -206,6 +264,44 @@ def test_what_forked_and_killed_processes_left_goes_along(tmp_path: Path, remote
     assert values(remote) == [1, 1, 2, 2]
 
 
+def test_a_worker_that_is_killed_after_a_sync_goes_along(tmp_path: Path, remote: Folder) -> None:
+    """While it lives its file is left alone, and what it logged is synced once it is gone."""
+    code = (
+        "import os, sys, otel_trackio; from pathlib import Path;"
+        "from tests.sdk.test_syncer import SELDOM, Folder, synced;"
+        "run = otel_trackio.init('p', dir=sys.argv[1]);"
+        "synced(run, Path(sys.argv[1]), Folder(Path(sys.argv[2])), SELDOM);"
+        "(logged, told), (waiting, goes) = os.pipe(), os.pipe();"
+        "child = os.fork();"
+        "child or (run.log({'x': 1}), run.flush(), os.write(told, b'.'), os.read(waiting, 1),"
+        "          os.kill(os.getpid(), 9));"
+        "os.read(logged, 1);"
+        "run.log({'x': 2});"
+        "assert run.sync_now();"
+        "os.write(goes, b'.');"
+        "os.waitpid(child, 0);"
+        "run.finish()"
+    )
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-W", "ignore", "-c", code, str(tmp_path), str(remote.root)]
+    subprocess.run(command, env=environ, timeout=60, check=True)
+    assert values(remote) == [1, 2]
+
+
+def test_a_file_that_cannot_be_asked_stops_nothing(tmp_path: Path, remote: Folder) -> None:
+    """Who ends a run, or syncs it, is told that something waits, whatever is wrong."""
+
+    def perform(task: Callable[[RunFile], int], timeout: float) -> int:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with otel_trackio.init("p", dir=tmp_path) as run:
+        run.sync_by(
+            lambda writer: Syncer(tmp_path, writer.path, remote, run.diagnostics, perform, SELDOM)
+        )
+        assert not run.sync_now()
+    assert run.unsynced > 0
+
+
 def test_how_syncing_goes_is_shown(tmp_path: Path, remote: Folder) -> None:
     """`ls` and `info` tell how far the remote is behind, `doctor` what was sent and what failed."""
     run = otel_trackio.init("p", "live", dir=tmp_path)
@@ -229,6 +325,17 @@ def test_how_syncing_goes_is_shown(tmp_path: Path, remote: Folder) -> None:
     assert state["attempts"] >= 2
     assert (state["failures"], state["error"], state["waiting"]["files"]) == ({}, "", 0)
     assert state["bytes"] == sum(entry.size for entry in remote.list("data"))
+
+
+def test_what_was_never_sent_is_late_since_its_run_began(tmp_path: Path) -> None:
+    """A remote that has taken nothing yet is not behind for half a century."""
+    with otel_trackio.init("p", dir=tmp_path) as run:
+        synced(run, tmp_path, Busy(tmp_path / "busy"), SELDOM)
+        run.log({"x": 1})
+        assert not run.sync_now()
+    (listed,) = json.loads(program("ls", "--json", "--dir", str(tmp_path)))
+    (lag,) = listed["remotes"]
+    assert 0 < lag["seconds"] < 3600
 
 
 def program(*arguments: str) -> str:

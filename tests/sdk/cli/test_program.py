@@ -74,6 +74,7 @@ def test_shared_options_stand_before_the_command_or_after_it(
     [
         (("lst",), 2, "no command 'lst'; did you mean ls?"),
         (("zigzag",), 2, "no command 'zigzag'; see otel-trackio --help"),
+        (("remote", "lst"), 2, "no such command 'lst'; "),
         (("ls", "--jsn"), 2, "no such option --jsn; did you mean --json?"),
         (("ls", "a", "b"), 2, "got unexpected extra argument (b); see otel-trackio ls --help"),
         (("ls", "digit"), 1, "no project 'digit'; did you mean digits?"),

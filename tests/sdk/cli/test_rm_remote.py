@@ -92,7 +92,7 @@ def test_rm_says_where_a_run_still_is(own: Program, remote: Watched, url: str) -
     run = record(own.dir, "a")
     everything(own.dir, remote)
     ran = own.run("rm", "--yes", "a")
-    remedy = f"otel-trackio sync --all --to {url} deletes it there"
+    remedy = f"otel-trackio rm {run.id} --remote={url} deletes it there"
     assert ran.stderr == f"{url} holds it still; {remedy}\n"
     own("sync", "--all")
     assert own.json("remote", "ls") == []
