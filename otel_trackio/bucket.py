@@ -67,18 +67,19 @@ class HubBucket(HubPlace):
         if out := [path for path in add if ".." in path.split("/")]:
             raise RemoteRefused(f"{out[0]!r} leads out of {self.url}", "it is no path of a remote")
         there = self._sizes([*add, *delete])
-        # Files never change, so what is there in its size is there.
-        # Before anything is deleted that it replaces, it is sent all the same: it may be damaged.
+        gone = [path for path in delete if path in there]
+        # Files never change, so what is there in its size is there; but before what it replaces
+        # is deleted it is sent all the same, as it may be damaged there.
         new = {
             path: file
             for path, file in add.items()
-            if delete or there.get(path) != file.stat().st_size
+            if gone or there.get(path) != file.stat().st_size
         }
         with bars.hidden():
             pairs: list[tuple[str | Path | bytes, str]] = [(new[path], path) for path in new]
             for portion in portions([new[path].stat().st_size for path in new], UPLOAD_BYTES):
                 self._api().batch_bucket_files(self._id(), add=pairs[portion])
-            if gone := [path for path in delete if path in there]:
+            if gone:
                 self._api().batch_bucket_files(self._id(), delete=gone)
 
     def _sizes(self, paths: Iterable[str]) -> dict[str, int]:
