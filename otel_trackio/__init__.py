@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 from otel_trackio.api import Api
-from otel_trackio.dashboard import show
 from otel_trackio.errors import (
     ConfigError,
     MissingExtra,
@@ -59,7 +58,6 @@ __all__ = [
     "log_system",
     "lossless",
     "set_step",
-    "show",
     "step",
 ]
 

@@ -20,7 +20,6 @@ from tests.bench import (
     instrument,
     livesync,
     log,
-    page,
     read,
     store,
     sync,
@@ -38,7 +37,6 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "background": background.rows,
     "import": imports.rows,
     "init": init.rows,
-    "page": page.rows,
 }
 
 
