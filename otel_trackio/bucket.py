@@ -9,13 +9,13 @@ from urllib.parse import quote
 from otel_trackio.errors import RemoteRefused
 from otel_trackio.hubfault import READ, WRITE, status_of
 from otel_trackio.hubplace import CARD, UPLOAD_BYTES, HubPlace, bars, portions
-from otel_trackio.remote import Card, Entry
+from otel_trackio.remote import BUCKETS, Card, Entry
 
 
 class HubBucket(HubPlace):
     """A commit that fails may be there in part: everything is added before anything is deleted."""
 
-    scheme = "hf://buckets/"
+    scheme = BUCKETS
 
     def prepare(self, card: Card) -> None:
         self._try(WRITE, lambda: self._prepare(card))

@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from otel_trackio import place
-
-DATASETS: Final = "hf://datasets/"
+from otel_trackio.remote import DATASETS
 
 _CARD: Final = """\
 ---

@@ -16,6 +16,9 @@ from otel_trackio.remote import Entry, Remote
 MOST_LISTINGS: Final = 5
 """How often a remote is listed: again, where something that it listed could not be used."""
 
+RUNS_AT_ONCE: Final = 50
+"""Runs whose events are read, and in memory, at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:

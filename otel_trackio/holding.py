@@ -10,25 +10,20 @@ from typing import Any, Final, Literal, TypeAlias
 import pyarrow.compute as pc
 
 from otel_trackio import facts
-from otel_trackio.catalog import MOST_LISTINGS, Catalog, Span, Writers, catalog, cover
+from otel_trackio.catalog import MOST_LISTINGS, RUNS_AT_ONCE, Catalog, Span, Writers, catalog, cover
 from otel_trackio.diagnostics import logger
 from otel_trackio.download import GONE, Download, Spot, extract_of, rows_of
 from otel_trackio.edit import EDITOR
 from otel_trackio.errors import RemoteRefused, StoreError
-from otel_trackio.facts import STALE_SECONDS, Facts, RunState, WriterState
+from otel_trackio.facts import Facts, RunState, WriterState
 from otel_trackio.model import Event
+from otel_trackio.place import EVENTS
 from otel_trackio.remote import Remote
 from otel_trackio.segment import INTRODUCTION
 from otel_trackio.storedrun import FORK
 
-LATE_SECONDS: Final = 900.0
-"""How old the newest of a live run may be: a sync that failed is tried again after so long."""
-
 QUIET_SECONDS: Final = 3600.0
 """How long nothing has come of a run that is taken for dead though it did not end."""
-
-RUNS_AT_ONCE: Final = 50
-"""Runs whose events are in memory at once."""
 
 State: TypeAlias = RunState | Literal["running?"]
 
@@ -143,13 +138,13 @@ def _look(remote: Remote, runs: dict[str, Writers]) -> Iterator[Holding]:
 def _hear(remote: Remote, writers: Sequence[_Writer]) -> None:
     """Reads their events."""
     files = [
-        (each, s, s.files["events"]) for each in writers for s in each.spans if "events" in s.files
+        (each, s, s.files[EVENTS]) for each in writers for s in each.spans if EVENTS in s.files
     ]
     with Download(remote, [entry for *_, entry in files]) as download:
         for writer, span, entry in files:
             try:
                 rows = rows_of(writer.spot, entry.path, download.read(entry))
-                said = extract_of(writer.spot, span, {"events": rows})
+                said = extract_of(writer.spot, span, {EVENTS: rows})
             except StoreError as error:
                 logger.warning("%s", error)
                 continue
@@ -193,7 +188,7 @@ def _holding(url: str, name: str, found: Writers, writers: Sequence[_Writer]) ->
 
 
 def _state(writers: Sequence[_Writer], newest: int) -> State:
-    """As the store tells it, but for how late what is remote may be."""
+    """As the store tells it of replicas, but that a run that is late may be alive for a while."""
     recording = [each for each in writers if not each.edits]
     deciding = [each for each in recording if each.introduction.get("part") != FORK]
     states = [
@@ -205,11 +200,12 @@ def _state(writers: Sequence[_Writer], newest: int) -> State:
             live=False,
             local=False,
             heartbeat=each.newest,
+            synced=True,
         )
         for each in deciding
     ]
     now = time.time_ns()
-    state = facts.state_of(states, now - int((LATE_SECONDS - STALE_SECONDS) * 1e9))
+    state = facts.state_of(states, now)
     ended = all(each.state != "running" for each in deciding)
     if state == "crashed" and not ended and now - newest < QUIET_SECONDS * 1e9:
         return "running?"

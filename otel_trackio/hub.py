@@ -10,7 +10,7 @@ from typing import Final
 from otel_trackio.errors import RemoteUnavailable
 from otel_trackio.hubfault import READ, WRITE, status_of
 from otel_trackio.hubplace import CARD, UPLOAD_BYTES, HubPlace, bars, portions
-from otel_trackio.remote import Card, Entry
+from otel_trackio.remote import DATASETS, Card, Entry
 
 MOST_PATHS: Final = 500
 """Paths that one request asks about."""
@@ -19,7 +19,7 @@ MOST_PATHS: Final = 500
 class HubDataset(HubPlace):
     """Its files are those of the branch main."""
 
-    scheme = "hf://datasets/"
+    scheme = DATASETS
 
     def prepare(self, card: Card) -> None:
         self._try(WRITE, lambda: self._prepare(card))

@@ -22,7 +22,7 @@ from otel_trackio.errors import RemoteRefused
 from otel_trackio.holding import Holding, holdings
 from otel_trackio.joining import joined
 from otel_trackio.place import LAST
-from otel_trackio.push import MAX_BYTES, MAX_FILES
+from otel_trackio.push import MAX_BYTES, MAX_FILES, commit
 from otel_trackio.ranges import MAX_NUMBERS, MAX_TEXT
 from otel_trackio.reading import Reading, Tables
 from otel_trackio.remote import Remote
@@ -194,14 +194,9 @@ class Changes:
         self._size += size
 
     def commit(self) -> None:
-        """Commits what was put; what is deleted beyond the room of one commit has its own."""
+        """Commits what was put."""
         add, delete = self._add, list(self._delete)
-        room = max(0, MAX_FILES - len(add))
-        if add or delete:
-            message = f"otel-trackio: {len(delete)} segments become {len(add)}"
-            self.remote.commit(add, delete[:room], message)
-        for at in range(room, len(delete), MAX_FILES):
-            self.remote.commit({}, delete[at : at + MAX_FILES], "otel-trackio: merged segments")
+        commit(self.remote, add, delete, f"{len(delete)} segments become {len(add)}")
         for file in add.values():
             file.unlink()
         self.added += len(add)

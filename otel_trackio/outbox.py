@@ -28,7 +28,7 @@ MAX_MEMORY: Final = 64_000_000
 SYNC: Final = "sync:"
 """How the names of an outbox's cursors begin, and its key of `meta`; the remote's URL follows."""
 
-LEASE_SECONDS: Final = 0.1
+POLL_SECONDS: Final = 0.1
 """Between two tries to get the right to upload."""
 
 COUNTERS: Final = (
@@ -139,7 +139,7 @@ class Outbox:
         while (lease := Lease.take(self.lock)) is None:
             if time.monotonic() > end:
                 return None
-            time.sleep(LEASE_SECONDS)
+            time.sleep(POLL_SECONDS)
         return lease
 
     def behind(self, file: RunFile, waiting: Iterable[Entry], end: int | None = None) -> int:

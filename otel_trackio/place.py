@@ -13,6 +13,9 @@ ROOT: Final = "data/v1"
 
 TABLES: Final = ("points", "events", "histograms", "records")
 
+EVENTS: Final = "events"
+"""The table that says what runs are, of which all is read before anything else."""
+
 LAST: Final = "points"
 """The table that every range has, rows or not, and that is added last: then the range is whole."""
 

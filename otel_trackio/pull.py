@@ -10,22 +10,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from otel_trackio import edit, facts, layout, lease, place
-from otel_trackio.catalog import MOST_LISTINGS, Catalog, Span, Writers, catalog
+from otel_trackio.catalog import MOST_LISTINGS, RUNS_AT_ONCE, Catalog, Span, Writers, catalog
 from otel_trackio.download import GONE, Download, Spot, extract_of, rows_of, whole
 from otel_trackio.errors import OtelTrackioError, RemoteRefused, StoreBusy, StoreError
 from otel_trackio.missing import missing_after
 from otel_trackio.model import Event
+from otel_trackio.place import EVENTS
 from otel_trackio.remote import Entry, Remote
 from otel_trackio.replica import Replica, position
 from otel_trackio.storedrun import StoredRun
-
-EVENTS: Final = "events"
-
-RUNS_AT_ONCE: Final = 50
-"""Runs whose events are read before the points of the first of them."""
 
 
 @dataclass(frozen=True, slots=True)

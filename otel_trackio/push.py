@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from otel_trackio.outbox import Outbox
@@ -49,10 +50,16 @@ def _commit(outbox: Outbox, remote: Remote, batch: Sequence[Parcel]) -> None:
     files = [entry for parcel in batch for entry in parcel.files]
     add = {entry.path: outbox.path(entry) for entry in files}
     delete = list(dict.fromkeys(path for parcel in batch for path in parcel.replaces))
-    room = MAX_FILES - len(add)
-    remote.commit(add, delete[:room], f"otel-trackio: {len(files)} segments")
+    commit(remote, add, delete, f"{len(files)} segments")
+
+
+def commit(remote: Remote, add: Mapping[str, Path], delete: Sequence[str], what: str) -> None:
+    """Commits it; what is to be deleted beyond the room of one commit has commits of its own."""
+    room = max(0, MAX_FILES - len(add))
+    if add or delete:
+        remote.commit(add, delete[:room], f"otel-trackio: {what}")
     for at in range(room, len(delete), MAX_FILES):
-        remote.commit({}, delete[at : at + MAX_FILES], "otel-trackio: merged segments")
+        remote.commit({}, delete[at : at + MAX_FILES], f"otel-trackio: {what}, continued")
 
 
 def _batches(parcels: Sequence[Parcel]) -> Iterator[list[Parcel]]:

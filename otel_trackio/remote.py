@@ -9,9 +9,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from otel_trackio.errors import RemoteRefused, RemoteUnavailable
+
+DATASETS: Final = "hf://datasets/"
+BUCKETS: Final = "hf://buckets/"
+"""How the urls of places on the Hub begin."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,11 @@ import pyarrow.compute as pc
 
 from otel_trackio import place, segment
 from otel_trackio.before import Before, greatest
-from otel_trackio.catalog import Span, Writers, catalogued, cover
+from otel_trackio.catalog import RUNS_AT_ONCE, Span, Writers, catalogued, cover
 from otel_trackio.download import GONE, READERS, Spot, extract_of, rows_of
 from otel_trackio.edit import EDITOR
 from otel_trackio.errors import RemoteRefused, RemoteUnavailable
+from otel_trackio.place import EVENTS
 from otel_trackio.remote import Entry, Remote
 from otel_trackio.segment import Extract
 from otel_trackio.threads import started
@@ -33,11 +34,6 @@ READ_SECONDS: Final = 30.0
 
 MOST_BACK: Final = 16
 """Segments of points, from a writer's last one back, in which its last step is looked for."""
-
-RUNS_AT_ONCE: Final = 50
-"""Runs that are read before it is seen whether one of them is meant."""
-
-EVENTS: Final = "events"
 
 _DATED: Final = re.compile("[0-9a-z]{26}")
 """Ids of our own making, which sort by the time they were made."""

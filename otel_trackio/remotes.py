@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from otel_trackio.errors import ConfigError
-from otel_trackio.remote import Folder, Remote
+from otel_trackio.remote import BUCKETS, DATASETS, Folder, Remote
 from otel_trackio.settings import Settings
-
-DATASETS: Final = "hf://datasets/"
-BUCKETS: Final = "hf://buckets/"
 
 
 def remote_of(name: str, private: bool = True) -> Remote:

@@ -7,21 +7,17 @@ a process that records it elsewhere still sends brings it back nowhere.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from otel_trackio import layout, place
 from otel_trackio.catalog import catalog
 from otel_trackio.errors import StoreBusy
 from otel_trackio.holding import holdings
 from otel_trackio.outbox import SYNC, Outbox
-from otel_trackio.push import MAX_FILES
+from otel_trackio.push import commit
 from otel_trackio.remote import Remote
 from otel_trackio.runfile import REPLICA
 from otel_trackio.storedrun import StoredRun
-from otel_trackio.sync import sync
-
-LEASE_SECONDS: Final = 60.0
-"""How long a live process that is uploading is waited for."""
+from otel_trackio.sync import LEASE_SECONDS, sync
 
 
 def withdraw(dir: Path, run_id: str, remote: Remote) -> int:
@@ -43,8 +39,7 @@ def withdraw(dir: Path, run_id: str, remote: Remote) -> int:
         for span in spans
         for path in sorted(span.paths)
     ]
-    for at in range(0, len(gone), MAX_FILES):
-        remote.commit({}, gone[at : at + MAX_FILES], f"otel-trackio: delete run {run_id}")
+    commit(remote, {}, gone, f"delete run {run_id}")
     return len(gone)
 
 

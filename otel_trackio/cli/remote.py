@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 import click
@@ -115,20 +116,7 @@ def verify(context: click.Context, invocation: Invocation, name: str | None) -> 
             ),
         )
     if invocation.json:
-        problems = [{"what": each.what, "remedy": each.remedy} for each in found.problems]
-        print_document(
-            {
-                "remote": there.url,
-                "runs": found.runs,
-                "writers": found.writers,
-                "files": found.files,
-                "bytes": found.bytes,
-                "points": found.points,
-                "others": found.others,
-                "spare": found.spare,
-                "problems": problems,
-            }
-        )
+        print_document({"remote": there.url, **asdict(found)})
     else:
         files = f"{count(found.files, 'file')}, {size(found.bytes)}"
         held = f"{count(found.points, 'point')} of {count(found.runs, 'run')}"
@@ -161,16 +149,7 @@ def merge(invocation: Invocation, name: str | None) -> None:
             ),
         )
     if invocation.json:
-        print_document(
-            {
-                "remote": there.url,
-                "runs": done.runs,
-                "live": done.live,
-                "added": done.added,
-                "deleted": done.deleted,
-                "broken": done.broken,
-            }
-        )
+        print_document({"remote": there.url, **asdict(done)})
     else:
         became = f"became {count(done.added)}" if done.added else "deleted"
         said = f"{count(done.deleted, 'file')} {became}" if done.deleted else "nothing to merge"
