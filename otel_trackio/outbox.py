@@ -23,7 +23,8 @@ from otel_trackio.remote import Entry
 from otel_trackio.runfile import RunFile
 
 MAX_MEMORY: Final = 64_000_000
-"""Bytes by which a sync or a pull, however large, raises a process's memory at most."""
+"""Bytes by which a sync or a pull, however large, raises a process's memory at most; more only
+where a single number has more JSON than MAX_TEXT."""
 
 SYNC: Final = "sync:"
 """How the names of an outbox's cursors begin, and its key of `meta`; the remote's URL follows."""
