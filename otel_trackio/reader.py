@@ -30,7 +30,7 @@ from otel_trackio.model import (
 )
 from otel_trackio.rollup import Buckets
 from otel_trackio.runfile import SERIES_COLUMNS
-from otel_trackio.tail import Tail, scan_journal
+from otel_trackio.tail import Growth, Tail, scan_journal
 
 MAX_TRIES: Final = 20
 """How often a reader begins again because the writer stored something meanwhile."""
@@ -311,6 +311,12 @@ class RunFileReader:
     def lamport(self) -> int:
         """The greatest Lamport number that any event has."""
         return max((event.lamport for event in self.events()), default=0)
+
+    @_naming_the_file
+    def growth(self) -> Growth | None:
+        """Tells later, without a snapshot, whether the journal has grown; None without one."""
+        scan = self._walked
+        return None if scan is None else Growth.after(scan, self.path, self.meta())
 
     @property
     def torn(self) -> bool:

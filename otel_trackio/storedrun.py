@@ -6,7 +6,7 @@ import difflib
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -109,10 +109,11 @@ class StoredRun:
         with self.sources() as sources:
             return standing_of(sources)
 
-    def metrics(self) -> list[Metric]:
-        """Every metric of the run, by key."""
+    def metrics(self, keys: Container[str] | None = None) -> list[Metric]:
+        """Every metric of the run, or those of `keys` that it has, by key."""
         with self.sources() as sources:
-            return [_metric(key, found) for key, found in sorted(series_by_key(sources).items())]
+            found = sorted(series_by_key(sources).items())
+            return [_metric(key, each) for key, each in found if keys is None or key in keys]
 
     def history(
         self,

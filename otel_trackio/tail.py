@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +38,32 @@ def scan_journal(run_file: Path, meta: Mapping[str, Any]) -> Scan | None:
             scan.torn = scan.torn or found.cut
             return scan
         window *= 4
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Tells whether a journal holds more than was seen of it, at the price of one small read."""
+
+    path: Path
+    size: int
+    end: int
+    behind: bytes
+    """What stands behind the last frame that was seen, until another one is written there."""
+
+    @classmethod
+    def after(cls, scan: Scan, run_file: Path, meta: Mapping[str, Any]) -> Growth:
+        """Of a journal that was walked; `meta` is what the run file said of it then."""
+        behind = bytes(scan.data[scan.offset : scan.offset + HEADER_BYTES])
+        end = meta["journal_position"] + scan.offset
+        return cls(layout.journal_file(run_file), meta.get("journal_size", 0), end, behind)
+
+    def happened(self) -> bool:
+        """Whether there is more. False, too, where the journal is gone: its run file tells why."""
+        try:
+            found = journal.read(self.path, self.size, self.end, HEADER_BYTES)
+        except OSError:
+            return False
+        return bytes(found.data[: len(self.behind)]) != self.behind
 
 
 class Tail:
