@@ -4,8 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 
-# Debian packages that tests use beside Python's: none so far.
-SYSTEM_PACKAGES :=
+# Debian packages that tests use beside Python: the browser that looks at the dashboard.
+SYSTEM_PACKAGES := chromium
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from otel_trackio.api import Api
+from otel_trackio.dashboard import show
 from otel_trackio.errors import (
     ConfigError,
     MissingExtra,
@@ -58,6 +59,7 @@ __all__ = [
     "log_system",
     "lossless",
     "set_step",
+    "show",
     "step",
 ]
 

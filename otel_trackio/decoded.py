@@ -19,6 +19,11 @@ class Decoded:
         self._numbers = 0
         self._held: dict[Hashable, tuple[int, Any]] = {}
 
+    @property
+    def numbers(self) -> int:
+        """How many numbers are kept."""
+        return self._numbers
+
     def get(self, key: Hashable, decode: Callable[[], T], numbers: Callable[[T], int]) -> T:
         """What `decode` gave for `key`; `numbers` says how many numbers that holds."""
         held = self._held.pop(key, None)

@@ -130,6 +130,11 @@ class RunFileReader:
         self._closing()
 
     @property
+    def held(self) -> int:
+        """How many decoded numbers are kept for later, of 8 bytes each."""
+        return self._decoded.numbers
+
+    @property
     def replaced(self) -> bool:
         """Whether another file has that name now."""
         return _file_id(self.path) != self._file_id

@@ -59,7 +59,7 @@ def test_commands_of_the_readme_exist() -> None:
     written = re.findall(r"(?:^\$ |`)otel-trackio ([a-z]+)([^\n`#;]*)", documents, re.MULTILINE)
     assert written
     for command, rest in written:
-        known = main.commands.get(command)
+        known = main.get_command(click.Context(main), command)
         assert isinstance(known, click.Command), command
         options = {name for each in known.params for name in each.opts}
         assert set(re.findall(r"--[a-z-]+", rest)) <= options, rest

@@ -1,4 +1,4 @@
-"""The dashboard, on a laptop or as a Hugging Face Space. Nothing in it yet."""
+"""The dashboard, on a laptop or as a Hugging Face Space: `otel-trackio show`."""
 
 from __future__ import annotations
 

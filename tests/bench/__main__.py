@@ -20,6 +20,7 @@ from tests.bench import (
     instrument,
     livesync,
     log,
+    page,
     read,
     store,
     sync,
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "background": background.rows,
     "import": imports.rows,
     "init": init.rows,
+    "page": page.rows,
 }
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.peers`: one training loop under each tool, in turns.
+"""`python -m tests.bench.peers`: one training loop under each tool, in turns, then one page.
 
 Every round runs every tool once in every condition, so that a machine that grows slower or
 busier does so for all of them.
@@ -15,6 +15,7 @@ from statistics import median
 from rich.table import Table
 
 from tests.bench.machine import described, pace
+from tests.bench.peers import page
 from tests.bench.peers.tools import METRICS, TOOLS, Speed, Tool
 from tests.bench.table import console, shown
 
@@ -75,6 +76,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--calls", type=int, default=20_000)
     parser.add_argument("--seconds", type=int, default=60, help="the longest a loop may take")
     parser.add_argument("--tools", nargs="+", choices=names, default=names)
+    parser.add_argument("--steps", type=int, nargs="*", default=[2_000, 20_000], help="of a page")
     return parser.parse_args()
 
 
@@ -97,6 +99,11 @@ def main() -> None:
         f"({given.rounds}). Busy: beside a thread that spins in Python. Lost: calls that had "
         "returned and cannot be read back after SIGKILL 0.1 s later, worst round."
     )
+    if given.steps and page.PEER in results:
+        print("opening pages", file=sys.stderr)
+        output.print(page.table(given.steps, given.rounds))
+        output.print(page.MEANING)
+        paces.append(pace())
     output.print(described(paces))
 
 
