@@ -15,7 +15,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from otel_trackio.diagnostics import logger
 from otel_trackio.errors import OtelTrackioError
-from otel_trackio.holding import LATE_SECONDS
+from otel_trackio.facts import SYNCED_SECONDS
 from otel_trackio_space import actions
 from otel_trackio_space.access import Access
 from otel_trackio_space.actions import looked
@@ -115,5 +115,5 @@ async def _living(app: FastAPI) -> AsyncIterator[None]:
 def _grace(shelf: Shelf, follow: Follow | None) -> float:
     """Seconds that data may take from a run to here, which is no silence of the run."""
     if follow is not None:
-        return LATE_SECONDS
+        return SYNCED_SECONDS
     return SHARED_SECONDS if shelf.api.exchange is not None else 0.0
