@@ -9,11 +9,11 @@ SYSTEM_PACKAGES := chromium
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: bench bench-peers clean demo help lint soak system test types
+.PHONY: bench bench-peers clean demo help lint picture soak system test types
 
-demo: .venv/with-demo ## train small models on real images, then look at their runs
+demo: .venv/with-demo ## train small models on real images, then look at their runs in a browser
+	@echo 'otel-trackio is in .venv/bin: source .venv/bin/activate'; echo
 	@$(BIN)/otel-trackio demo
-	@echo; echo 'Here otel-trackio is in .venv/bin: source .venv/bin/activate'
 
 test: lint types system ## every check, and the short form of every test
 	$(PYTEST) --numprocesses=logical --maxprocesses=4 --dist=loadgroup
@@ -26,6 +26,9 @@ bench: .venv/with-dev ## what a call costs, what a point weighs, how fast it is 
 
 bench-peers: .venv/with-dev ## the same training loop under Trackio, W&B and TensorBoardX
 	@$(BIN)/python -m tests.bench.peers
+
+picture: .venv/with-dev system ## the picture at the top of the README, taken anew
+	@$(BIN)/python -m tests.space.picture
 
 lint: .venv/with-dev ## formatting, style, and which package may import which
 	$(BIN)/ruff format --check
@@ -42,10 +45,10 @@ clean: ## remove .venv and whatever else was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# An editable install with one dependency group of pyproject.toml.
+# An editable install with the dashboard, and one dependency group of pyproject.toml.
 .venv/with-%: pyproject.toml | .venv/ready
 	@echo 'installing into .venv; the first time this takes about a minute'
-	@$(BIN)/python -m pip install -qq --editable . --group $*
+	@$(BIN)/python -m pip install -qq --editable '.[space]' --group $*
 	@touch $@
 
 # The first of these that is new enough. `pip install --group` came with pip 25.1.

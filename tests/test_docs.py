@@ -12,7 +12,7 @@ import click
 import pytest
 
 from otel_trackio import settings
-from otel_trackio.cli import main
+from otel_trackio.cli import extension, main
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -59,7 +59,8 @@ def test_commands_of_the_readme_exist() -> None:
     written = re.findall(r"(?:^\$ |`)otel-trackio ([a-z]+)([^\n`#;]*)", documents, re.MULTILINE)
     assert written
     for command, rest in written:
-        known = main.get_command(click.Context(main), command)
+        shipped = extension.extensions().get(command)
+        known = extension.load(command) if shipped else main.get_command(click.Context(main), command)
         assert isinstance(known, click.Command), command
         options = {name for each in known.params for name in each.opts}
         assert set(re.findall(r"--[a-z-]+", rest)) <= options, rest

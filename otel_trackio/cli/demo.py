@@ -10,14 +10,15 @@ from otel_trackio.cli.overview import overview
 
 
 @click.command()
+@click.option("--no-serve", is_flag=True, help="End with the report, without the dashboard.")
 @shared_options
 @pass_invocation
-def demo(invocation: Invocation) -> None:
-    """Train small models on real images, and look at their runs."""
+def demo(invocation: Invocation, no_serve: bool) -> None:
+    """Train small models on real images, and look at their runs in the dashboard."""
     from otel_trackio import demo as program
 
     if invocation.json:
         ids = program.record(invocation.dir)
         print_document([overview(invocation.api.run(each)).document() for each in ids])
     else:
-        program.main(invocation.dir)
+        program.main(invocation.dir, serve=not no_serve)

@@ -1,7 +1,7 @@
 """`otel-trackio demo`: trains small networks on real images, then shows what was recorded.
 
 `training` is the script, written as you would write yours; `network` is what it trains. `report`
-reads the runs back, and `parquet` what was synced of them.
+reads the runs back, and `parquet` what was synced of them. `live` trains on while you look.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 from rich.console import Console
 
 from otel_trackio.api import Api
-from otel_trackio.demo import parquet, report, training
+from otel_trackio.demo import live, parquet, report, training
 from otel_trackio.demo.network import load_images
 from otel_trackio.errors import ConfigError
 from otel_trackio.settings import resolve
@@ -28,10 +28,13 @@ INTRODUCTION: Final = (
 )
 
 
-def main(dir: str | os.PathLike[str] | None = None, epochs: int = EPOCHS) -> None:
+def main(
+    dir: str | os.PathLike[str] | None = None, epochs: int = EPOCHS, serve: bool = False
+) -> None:
     """Trains, records to `dir` or else to where runs are kept, and reports on standard output.
 
     The runs are synced to a folder beside them. `epochs` is how often each run sees every image.
+    To `serve` is to end with the dashboard, and more runs that train while it is looked at.
     Raises MissingExtra without scikit-learn, and ConfigError where recording is disabled.
     """
     console = Console(highlight=False, markup=False, emoji=False)
@@ -40,6 +43,8 @@ def main(dir: str | os.PathLike[str] | None = None, epochs: int = EPOCHS) -> Non
         options = "" if dir is None else f" --dir {shlex.quote(str(api.dir))}"
         synced = parquet.synced(api.dir, [api.run(each) for each in ids])
         report.show(console, api, ids, synced, options)
+        if serve:
+            live.watch(console, api.dir, options)
 
 
 def record(

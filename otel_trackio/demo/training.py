@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -66,12 +67,28 @@ def recipes(epochs: int) -> list[Recipe]:
 
 # Under the last rate numbers overflow to infinity and then to NaN: recorded, so no cause to warn.
 @np.errstate(over="ignore", invalid="ignore")
-def train(recipe: Recipe, images: Images, unseen: Images, dir: Path) -> str:
-    """Trains and records one run, to its end even if it diverges; returns the run's id."""
+def train(
+    recipe: Recipe,
+    images: Images,
+    unseen: Images,
+    dir: Path,
+    name: str | None = None,
+    pause: Callable[[], bool] = lambda: False,
+) -> str:
+    """Trains and records one run, to its end even if it diverges; returns the run's id.
+
+    `pause` is called after each step, and where it answers True that was the last one.
+    """
     random = np.random.default_rng(recipe.seed)
     network = Network(recipe.hidden, recipe.momentum, random)
     with otel_trackio.init(
-        PROJECT, group=recipe.group, config=asdict(recipe), tags=["demo"], mode="offline", dir=dir
+        PROJECT,
+        name,
+        group=recipe.group,
+        config=asdict(recipe),
+        tags=["demo"],
+        mode="offline",
+        dir=dir,
     ) as run:
         recording = RECORDINGS[recipe.recorded_via]()
         step, best, diverged = 0, 0.0, False
@@ -83,6 +100,8 @@ def train(recipe: Recipe, images: Images, unseen: Images, dir: Path) -> str:
                     diverged = True
                     run.alert("loss is not finite", "lower the learning rate", "error", step)
                 step += 1
+                if pause():
+                    return run.id
             fit = network.test(unseen)
             recording.evaluation(step - 1, fit, network)
             best = max(best, fit.accuracy)

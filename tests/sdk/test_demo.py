@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -11,11 +12,12 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from otel_trackio import Api, ConfigError, MissingExtra
+from otel_trackio import Api, ConfigError, MissingExtra, dashboard
 from otel_trackio.cli import main as program
 from otel_trackio.demo import main
 from otel_trackio.storedrun import StoredRun
@@ -156,6 +158,37 @@ def test_the_parquet_holds_the_runs_and_answers_the_query_that_is_shown(
     answer = [line.split() for line in output if line.split()[:1] and line.split()[0] in best]
     names = {run.id: run.facts().name for run in runs}
     assert answer == [[id, f"{best[id]:.4f}", names[id]] for id in list(found)[:3]]
+
+
+def test_it_ends_with_the_dashboard_and_runs_that_still_train(tmp_path: Path) -> None:
+    """Until Ctrl-C, which ends those runs as finished; the lines say how to remove them."""
+    command = (sys.executable, "-m", "otel_trackio", "--dir", str(tmp_path), "demo")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        address = next(line.strip() for line in demo.stdout if "http://" in line)
+        named = next(demo.stdout).partition("otel-trackio rm ")[2].split()
+        url = httpx.URL(address)
+        assert (url.host, url.params["project"]) == ("127.0.0.1", "digits-demo")
+        seen = set[str]()
+        while len(seen) < 2:
+            runs = httpx.get(url.join("/api/runs"), params=url.params, timeout=60).json()["runs"]
+            seen = {run["name"] for run in runs if run["state"] == "running" and run["points"]}
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(60) == 0
+    assert named == [*sorted(seen, key=named.index), "--dir", str(tmp_path)]
+    with Api(tmp_path) as api:
+        assert len(api.runs()) == 8
+        assert {run.standing().state for run in api.runs()} == {"finished"}
+
+
+def test_without_the_dashboard_it_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rest is there all the same."""
+    monkeypatch.setattr(dashboard, "entry_points", lambda **wanted: [])
+    main(tmp_path, 1, serve=True)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "To see them in a browser: pip install 'otel-trackio[space]'"
 
 
 def test_json_is_a_document_of_the_runs_it_recorded(tmp_path: Path) -> None:

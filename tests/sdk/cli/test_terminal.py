@@ -106,7 +106,7 @@ def test_wide_characters_are_cut_to_fit(own: Program) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "marks"),
-    [(("ls",), "~"), (("watch", LONG), "*"), (("demo",), "*")],
+    [(("ls",), "~"), (("watch", LONG), "*"), (("demo", "--no-serve"), "*")],
 )
 def test_a_terminal_that_knows_ascii_alone_gets_ascii(
     own: Program, arguments: tuple[str, ...], marks: str
