@@ -112,4 +112,5 @@ def test_ctrl_c_ends_the_watching_and_not_the_run(own: Program, form: str) -> No
     if form == "json":
         assert json.loads(first)["last"] == {"loss": 1.0}
     else:
-        assert first == "p/live  running, step 0, 1 point  loss 1\n"
+        assert first.startswith("p/live  running, step 0, ")
+        assert first.endswith("  loss 1\n")
