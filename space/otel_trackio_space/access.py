@@ -100,4 +100,5 @@ def is_own_page(headers: Mapping[str, str]) -> bool:
     if site is not None:
         return site == "same-origin"
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+    # Not taken apart: what is no address is not ours, either.
+    return origin is None or origin.lower().partition("://")[2] == headers.get("host", "").lower()

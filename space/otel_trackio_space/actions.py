@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -27,7 +26,7 @@ from otel_trackio_space.rulebook import shown
 from otel_trackio_space.rules import Rule
 from otel_trackio_space.shelf import Shelf
 from otel_trackio_space.watch import Watch
-from otel_trackio_space.webhook import PLAIN_VARIABLE, check, masked
+from otel_trackio_space.webhook import check, masked, plain_allowed
 from otel_trackio_space.wishes import Delivery, Move, Named, PutRules, Rename, Retag, Rules
 
 MAX_EXPORTS: Final = 4
@@ -133,14 +132,13 @@ def rules(request: Request, project: Text) -> Rules:
 @writing.put("/rules")
 def put_rules(request: Request, asked: PutRules) -> Rules:
     watch = _watch(request)
-    plain = os.environ.get(PLAIN_VARIABLE) == "1"
     known = {each.id: each.webhook for each in _known(watch, asked.project)}
     if len({each.id for each in asked.rules if each.id}) < sum(bool(e.id) for e in asked.rules):
         raise Refused(422, "two rules have one id", "leave the id of a new rule out")
     for rule in asked.rules:
         before = known.get(rule.id)
         if rule.webhook is not None and (before is None or rule.webhook != masked(before)):
-            check(rule.webhook, plain)
+            check(rule.webhook, plain_allowed())
     watch.put(storable(asked.project), asked.rules)
     return _rules(request, asked.project)
 
@@ -205,13 +203,13 @@ def exported(
     shelf = _shelf(request)
     entries = shelf.look().of(project)
     known = {each.id: each for each in entries}
-    chosen = [shelf.shown.run(each) for each in runs] if runs else entries
+    chosen = [shelf.shown.run(each) for each in dict.fromkeys(runs)] if runs else entries
     chosen = [each for each in chosen if each.id in known]
     keys = list(dict.fromkeys(keys))
     has = {key for each in chosen for key in each.metrics}
     if missing := [key for key in keys if key not in has]:
         raise UnknownMetric(f"no run has {missing[0]!r}", "/api/runs lists what there is")
-    parts = export.stretches([each.run for each in chosen], keys)
+    parts = export.stretches(shelf, chosen, keys)
     made, kind = (
         (export.csv_of, "text/csv; charset=utf-8")
         if format == "csv"

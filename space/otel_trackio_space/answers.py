@@ -231,17 +231,37 @@ class Measured(Value):
     ranks: list[int]
 
 
+class Attempt(BaseModel):
+    """What one rank recorded in one attempt; `ended` is its last sign of life."""
+
+    attempt: int
+    rank: int
+    state: State
+    started: float
+    ended: float | None
+    last_step: int | None
+    points: int
+
+
 class Detail(Run):
-    """All there is to know about a run; `python` are lines that load it."""
+    """All there is to know about a run.
+
+    `attempts` are by attempt, then by rank; `python` are lines that load the run.
+    """
 
     version: int
+    attempts: list[Attempt]
     metrics: list[Measured]
     python: str
 
 
 class Record(BaseModel):
-    """A table, an image, an annotation or an alert; `data` is what was recorded."""
+    """A table, an image, a text, a trace, an annotation or an alert; `data` is what was recorded.
 
+    `id` tells it from others of its kind and key.
+    """
+
+    id: str
     key: str
     step: int | None
     time: float
@@ -254,6 +274,19 @@ class Records(BaseModel):
     version: int
     records: list[Record]
     more: bool
+
+
+class Rows(BaseModel):
+    """Rows of a table from `start` on, of `count`, as JSON holds them by the type of each column.
+
+    A cell of a text that is too long to be shown is cut, and ends in "…".
+    """
+
+    columns: list[str]
+    types: list[Literal["int", "float", "bool", "text", "json", "image"]]
+    start: int
+    count: int
+    rows: list[list[Any]]
 
 
 class Alert(BaseModel):
@@ -271,7 +304,7 @@ class Alert(BaseModel):
 
 
 class Alerts(BaseModel):
-    """By time."""
+    """The latest, by time."""
 
     version: int
     alerts: list[Alert]

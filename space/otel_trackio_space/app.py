@@ -8,20 +8,21 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Match, Route
 
 from otel_trackio.diagnostics import logger
 from otel_trackio.errors import OtelTrackioError
 from otel_trackio.facts import SYNCED_SECONDS
-from otel_trackio_space import actions
+from otel_trackio_space import actions, exhibits
 from otel_trackio_space.access import Access
 from otel_trackio_space.actions import looked
 from otel_trackio_space.changes import Changes
 from otel_trackio_space.edits import Here, There
-from otel_trackio_space.failures import Refused, answer_failures
+from otel_trackio_space.failures import answer_failures, failure
 from otel_trackio_space.figures import Figures
 from otel_trackio_space.follow import Follow
 from otel_trackio_space.guard import Guard
@@ -36,6 +37,7 @@ from otel_trackio_space.watch import Watch
 SHARED_SECONDS: Final = 30.0
 """How long machines that share a folder may take to bring to it what they record."""
 
+METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 PATIENCE: Final = 20.0
 """Seconds after which Gradio is imported even if somebody asks all the time."""
@@ -61,15 +63,11 @@ def build(shelf: Shelf, access: Access | None = None, follow: Follow | None = No
     app.state.shell = Shell()
     app.state.watch = Watch(shelf, _grace(shelf, follow), shelf.touch)
     answer_failures(app)
+    app.include_router(exhibits.router, dependencies=[Depends(looked)])
     app.include_router(router, dependencies=[Depends(looked)])
     app.include_router(actions.router, dependencies=[Depends(looked)])
     app.include_router(actions.writing)
-    app.add_api_route(
-        "/api/{path:path}",
-        _nothing,
-        methods=["GET", "POST", "PUT", "DELETE"],
-        include_in_schema=False,
-    )
+    app.add_api_route("/api/{path:path}", _nothing, methods=METHODS, include_in_schema=False)
     app.mount("/ui", Files())
     app.add_middleware(Policed)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=1)
@@ -83,8 +81,18 @@ def build(shelf: Shelf, access: Access | None = None, follow: Follow | None = No
     return app
 
 
-async def _nothing(request: Request) -> None:
-    raise Refused(404, f"no {request.method} {request.url.path}", "see /api/openapi.json")
+async def _nothing(request: Request) -> Response:
+    """The answer to what the API has not: 405 where it has other methods of that path."""
+    asked, known = f"no {request.method} {request.url.path}", [*router.routes]
+    known += [*exhibits.router.routes, *actions.router.routes, *actions.writing.routes]
+    found = [each for each in known if each.matches(request.scope)[0] is Match.PARTIAL]
+    methods = {method for each in found if isinstance(each, Route) for method in each.methods or ()}
+    if not methods:
+        return failure(404, asked, "see /api/openapi.json")
+    allowed = ", ".join(sorted(methods))
+    answer = failure(405, asked, f"it takes {allowed}")
+    answer.headers["allow"] = allowed
+    return answer
 
 
 async def _settle(app: FastAPI) -> None:
@@ -108,7 +116,7 @@ async def _living(app: FastAPI) -> AsyncIterator[None]:
         app.state.watch.start()
     async with app.state.shell.living(partial(_settle, app)):
         yield
-    closing = [app.state.watch.close, *([follow.close] if follow is not None else [])]
+    closing = [each.close for each in (app.state.shelf, app.state.watch, follow) if each]
     await asyncio.gather(*map(run_in_threadpool, closing))
 
 

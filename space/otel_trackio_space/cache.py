@@ -19,6 +19,9 @@ class Cache(Generic[T]):
         self._held: dict[Hashable, tuple[T, int]] = {}
         self._lock = threading.Lock()
 
+    def __len__(self) -> int:
+        return len(self._held)
+
     def get(self, key: Hashable) -> T | None:
         with self._lock:
             held = self._held.pop(key, None)

@@ -13,19 +13,15 @@ from anyio import CapacityLimiter, to_thread
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from otel_trackio.diagnostics import logger
-from otel_trackio.errors import OtelTrackioError
+from otel_trackio.diagnostics import Diagnostics
 from otel_trackio_space.failures import Refused
-from otel_trackio_space.shelf import Change, Shelf
+from otel_trackio_space.shelf import Change, Shelf, pause
 
 MAX_STREAMS: Final = 100
 """Pages that may listen at once."""
 
 LOOK_SECONDS: Final = 0.4
 """From one look at the files to the next: the most that it adds to a point's way to a page."""
-
-LOOK_SHARE: Final = 5.0
-"""How many times as long as a look took the next one waits, where files are slow or many."""
 
 QUIET_SECONDS: Final = 15.0
 """After so long without news a comment shows that the stream is alive, to proxies as well."""
@@ -44,10 +40,13 @@ class Changes:
         self._news = asyncio.Event()
         self._closed = False
         self._limiter = CapacityLimiter(1)
+        self._diagnostics = Diagnostics()
 
     async def follow(self, project: str | None, since: int | None) -> AsyncIterator[Change | None]:
         """What changed after a version, or from now on; None where it was quiet for long."""
         seen = self._shelf.shown.version if since is None else since
+        if seen > self._shelf.shown.version:
+            seen = 0  # It is of a server whose clock was ahead of ours.
         while not self._closed:
             news = self._news
             change = self._shelf.shown.since(seen, project)
@@ -96,13 +95,13 @@ class Changes:
                     await to_thread.run_sync(
                         self._shelf.look, limiter=self._limiter, abandon_on_cancel=True
                     )
-                except (OtelTrackioError, OSError) as error:
-                    logger.warning("%s", error)
+                except Exception as error:  # noqa: BLE001 (pages go on listening)
+                    self._diagnostics.error("look", str(error) or repr(error))
                 if self._shelf.shown.version != told:
                     told = self._shelf.shown.version
                     self._wake()
                 took = time.monotonic() - began
-                await asyncio.sleep(max(LOOK_SECONDS, LOOK_SHARE * took))
+                await asyncio.sleep(pause(LOOK_SECONDS, took))
         finally:
             self._watching = None
 

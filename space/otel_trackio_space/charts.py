@@ -32,6 +32,10 @@ MAX_ALONG: Final = 200_000
 """Buckets of the metric on the x axis that are read beyond what is shown, to interpolate it."""
 
 
+OVERHEAD: Final = 256
+"""What keeping buckets takes beside their numbers, in such numbers: there may be none in them."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
     """A metric of one rank of a run, in a window."""
@@ -152,7 +156,7 @@ def _read_run(shelf: Shelf, traces: Sequence[Trace]) -> Read:
         logger.warning("%s", error)  # It was deleted meanwhile, or damaged.
         return {}
     for trace, buckets in found.items():
-        shelf.buckets.put(trace.identity, buckets, rollup.numbers(buckets))
+        shelf.buckets.put(trace.identity, buckets, rollup.numbers(buckets) + OVERHEAD)
     return found
 
 

@@ -23,8 +23,8 @@ from otel_trackio.diagnostics import logger
 from otel_trackio.errors import StoreError, UnknownMetric
 from otel_trackio.history import History
 from otel_trackio.model import Ints, Values
-from otel_trackio.source import series_by_key
-from otel_trackio.storedrun import StoredRun
+from otel_trackio_space.entry import Entry
+from otel_trackio_space.shelf import Shelf
 
 ROWS: Final = 16_384
 """Rows that are made at once."""
@@ -67,39 +67,21 @@ class Stretch:
         return len(self.time)
 
 
-def stretches(runs: Iterable[StoredRun], keys: Sequence[str]) -> Iterator[Stretch]:
+def stretches(shelf: Shelf, entries: Iterable[Entry], keys: Sequence[str]) -> Iterator[Stretch]:
     """The points that count, by run, key and rank, sorted by step; histograms have none.
 
-    Between two of them no run is held open. What is deleted meanwhile is left out.
+    Between two of them no run is held. What is deleted meanwhile is left out.
     """
-    for run in runs:
-        try:
-            run_id, name, found = run.id, run.name, _found(run, keys)
-        except StoreError as error:
-            logger.warning("not exported: %s", error)
-            continue
-        for key, rank in found:
-            try:
-                history = run.history(key, rank)
-            except (StoreError, UnknownMetric) as error:
-                logger.warning("not exported: %s", error)
-                continue
-            yield from _parted(run_id, name, key, rank, history)
-
-
-def _found(run: StoredRun, keys: Sequence[str]) -> list[tuple[str, int]]:
-    """Those of the keys that the run has, with each of their ranks."""
-    with run.sources() as sources:
-        known = series_by_key(sources)
-        return [
-            (key, rank)
-            for key in keys
-            for rank in sorted({e.series.rank for e in known.get(key, ()) if _has_points(e.series)})
-        ]
-
-
-def _has_points(series: Any) -> bool:
-    return bool(series.kind != "histogram")
+    for entry in entries:
+        for metric in filter(None, map(entry.metrics.get, keys)):
+            for rank in metric.ranks if metric.kind != "histogram" else ():
+                try:
+                    with shelf.sources(entry):
+                        history = entry.run.history(metric.key, rank)
+                except (StoreError, UnknownMetric) as error:
+                    logger.warning("not exported: %s", error)
+                    continue
+                yield from _parted(entry.id, entry.facts.name, metric.key, rank, history)
 
 
 def _parted(run: str, name: str, key: str, rank: int, history: History) -> Iterator[Stretch]:

@@ -18,6 +18,7 @@ from otel_trackio.errors import (
     RemoteRefused,
     RemoteUnavailable,
     StoreBusy,
+    UnknownFile,
     UnknownMetric,
     UnknownRun,
 )
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 STATUS: Final[Mapping[type[OtelTrackioError], int]] = {
     UnknownRun: 404,
+    UnknownFile: 404,
     UnknownMetric: 404,
     StoreBusy: 409,
     ConfigError: 422,
@@ -33,6 +35,10 @@ STATUS: Final[Mapping[type[OtelTrackioError], int]] = {
     RemoteUnavailable: 503,
 }
 """Of our own errors; 500 of all others."""
+
+
+ENDED: Final = ("the dashboard has ended", "start it again")
+"""What is said to who asked before it did."""
 
 
 class Refused(OtelTrackioError):

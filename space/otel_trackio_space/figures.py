@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
+from typing import Final
 
 from otel_trackio.metric import Metric
+from otel_trackio_space.cache import Cache
 from otel_trackio_space.entry import Entry
-from otel_trackio_space.shelf import Shelf, Shown
+from otel_trackio_space.shelf import Shelf
+
+MAX_METRICS: Final = 2**19
+"""Metrics of runs that are kept."""
 
 
 class Figures:
@@ -14,12 +19,12 @@ class Figures:
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
-        self._known: dict[str, tuple[int, dict[str, Metric]]] = {}
+        self._known: Cache[tuple[int, dict[str, Metric]]] = Cache(MAX_METRICS)
 
     def of(self, entry: Entry, keys: Collection[str] | None = None) -> list[Metric]:
         """The metrics of a run, or those of `keys` that it has. Raises StoreError."""
         wanted = entry.metrics.keys() if keys is None else entry.metrics.keys() & set(keys)
-        version, known = self._known.get(entry.id, (entry.version, {}))
+        version, known = self._known.get(entry.id) or (entry.version, {})
         if version != entry.version:
             known = {}
         if unknown := wanted - known.keys():
@@ -27,11 +32,5 @@ class Figures:
                 found = entry.run.metrics(unknown)
             # Another thread may do the same meanwhile, to the same end.
             known = {**known, **{each.key: each for each in found}}
-            self._known[entry.id] = entry.version, known
+            self._known.put(entry.id, (entry.version, known), len(known))
         return [known[key] for key in sorted(wanted) if key in known]
-
-    def forget(self, shown: Shown) -> None:
-        """Drops what is known of runs that are gone."""
-        gone: Sequence[str] = [each for each in list(self._known) if each not in shown.runs]
-        for each in gone:
-            self._known.pop(each, None)

@@ -37,6 +37,10 @@ class Findings:
         self.told.append(finding)
         del self.told[:-MOST_TOLD]
 
+    def runs(self) -> set[str]:
+        """The runs of which more is known than what was found."""
+        return self.seen.keys() | {run for _, run, _ in self.broken}
+
     def forget_run(self, run_id: str) -> None:
         """Drops what is known of a run that is not there any more."""
         self.seen.pop(run_id, None)

@@ -63,6 +63,8 @@ class Standing:
 class Follow:
     """`dir` is the copy's folder. Any thread may use it; nothing in it waits for the remote.
 
+    Raises StoreError where there is no room for a copy.
+
     `is_watched` says whether pages are open that are told what is new. `wait` are the seconds from
     one look at the remote to the next, `idle` says that nobody looks, and nothing is asked.
     """
@@ -71,7 +73,13 @@ class Follow:
         self.remote = remote
         self.is_watched: Callable[[], bool] = lambda: False
         self.dir = dir or copy_of(remote.url)
-        self.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            self.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            message = f"cannot keep a copy in {self.dir}: {error.strerror}"
+            raise StoreError(
+                message, "set XDG_CACHE_HOME to a folder that can be written"
+            ) from error
         self._standing = Standing(remote.url, _time(self._stamp))
         self._listed: list[Entry] | None = None
         self.wait = 0.0
@@ -138,6 +146,8 @@ class Follow:
         except OSError as error:
             hint = f"free the disk, or make {self.dir} writable"
             self._failed(StoreError(f"cannot keep a copy: {error}", hint))
+        except Exception as error:  # noqa: BLE001 (it is told on the page, and ends nothing)
+            self._failed(StoreError(f"it cannot be brought here: {error!r}", "report it"))
         else:
             self._failures = 0
             self.wait = SOONEST if brought else min(LATEST, max(SOONEST, self.wait * 1.25))

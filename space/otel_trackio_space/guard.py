@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from otel_trackio_space.access import TOKEN_VARIABLE, Access, is_own_page
-from otel_trackio_space.failures import failure
+from otel_trackio_space.failures import ENDED, failure
 from otel_trackio_space.policy import HEADER, frames_of, policy
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,10 @@ PREFLIGHT: Final = "access-control-request-method"
 
 
 class Guard:
-    """ASGI middleware, the outermost. What it refuses reaches nothing behind it."""
+    """ASGI middleware, the outermost. What it refuses reaches nothing behind it.
+
+    What fails has an answer, too, where none has begun.
+    """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
@@ -45,6 +48,28 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._guarded(scope, receive, sending)
+        except asyncio.CancelledError:
+            if begun or scope["type"] != "http":
+                raise
+            # The server ends, and has waited for long enough.
+            await failure(503, *ENDED)(scope, receive, _bearing(scope, send))
+        except Exception:
+            if begun or scope["type"] != "http":
+                raise
+            logger.exception("%s %s failed", scope["method"], scope["path"])
+            answer = failure(500, "this went wrong here", "see what the server printed")
+            await answer(scope, receive, _bearing(scope, send))
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         token = next((value for name, value in query if name == "token"), None)
         if token is not None and self._access.token:
@@ -60,30 +85,11 @@ class Guard:
             else:
                 receive = _replayed(body, receive)
         if answer is None:
-            await self._served(scope, receive, sending)
+            await self._app(scope, receive, sending)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
             await answer(scope, receive, sending)
-
-    async def _served(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """What fails behind us has an answer, too, if it has not begun to answer."""
-        begun = False
-
-        async def sending(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, sending)
-        except Exception:
-            if begun or scope["type"] != "http":
-                raise
-            logger.exception("%s %s failed", scope["method"], scope["path"])
-            await failure(500, "this went wrong here", "see what the server printed")(
-                scope, receive, send
-            )
 
     def _judged(self, scope: Scope, headers: Headers, token: str | None) -> Response | None:
         """The answer to what does not get through."""

@@ -24,6 +24,15 @@ def read(path: Path) -> dict[str, Any]:
     return document
 
 
+def stamp(path: Path) -> object:
+    """Other than before where the document may be; None where it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 def damaged(path: Path, why: object) -> StoreError:
     return StoreError(f"{path} cannot be read: {why}", "mend it, or delete it and begin anew")
 

@@ -8,10 +8,15 @@ from typing import Any, Final
 from otel_trackio.frames import number_to_json, step_or_none
 from otel_trackio.metric import Metric
 from otel_trackio.model import Record
+from otel_trackio_space.attempts import Attempt
 from otel_trackio_space.entry import Entry, Listed
+from otel_trackio_space.wire import exact
 
 SYSTEM: Final = ("hw.", "system.")
 """How the keys of metrics begin that tell of machines."""
+
+BRIEF: Final = ("caption", "count", "file")
+"""What of a record stands in a list of many."""
 
 NS_IN_MS: Final = 1e6
 
@@ -55,6 +60,18 @@ def run(entry: Entry) -> dict[str, Any]:
         "config": facts.config,
         "summary": facts.summary,
         "missing": entry.missing,
+    }
+
+
+def attempt(each: Attempt) -> dict[str, Any]:
+    return {
+        "attempt": each.attempt,
+        "rank": each.rank,
+        "state": each.state,
+        "started": each.started / NS_IN_MS,
+        "ended": each.ended / NS_IN_MS if each.state != "running" else None,
+        "last_step": each.last_step,
+        "points": each.points,
     }
 
 
@@ -122,9 +139,13 @@ def _alert(run_id: str, rank: int, record: Record) -> dict[str, Any]:
     }
 
 
-def record(each: Record) -> dict[str, Any]:
+def record(each: Record, brief: bool = False) -> dict[str, Any]:
+    """A record; where that is to be brief, without what a page asks for when it shows it."""
     time, step = each.time / NS_IN_MS, step_or_none(each.step)
-    return {"key": each.key, "step": step, "time": time, "data": each.data}
+    data = each.data
+    if brief:
+        data = {name: value for name, value in data.items() if name in BRIEF}
+    return {"id": str(each.time), "key": each.key, "step": step, "time": time, "data": exact(data)}
 
 
 def python(entry: Entry, dir: str) -> str:
@@ -135,5 +156,5 @@ def python(entry: Entry, dir: str) -> str:
     loadable = [key for key, each in keys.items() if each.kind != "histogram"]
     # What was trained is asked for more often than what the machine did meanwhile.
     if key := min(loadable, key=lambda each: each.startswith(SYSTEM), default=None):
-        lines += [f"history = run.history({key!r})  # columns: step, time, value"]
+        lines += ["# Columns step, time and value:", f"history = run.history({key!r})"]
     return "\n".join([*lines, ""])

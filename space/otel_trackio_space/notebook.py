@@ -16,9 +16,14 @@ def in_notebook() -> bool:
     return hasattr(shell, "kernel")
 
 
+def in_colab() -> bool:
+    """Whether that notebook is one of Colab."""
+    return "google.colab" in sys.modules
+
+
 def embed(url: str, port: int, query: str) -> None:
     """Shows a page of this machine in a frame below the cell."""
-    if "google.colab" in sys.modules:
+    if in_colab():
         from google.colab import output
 
         output.serve_kernel_port_as_iframe(port, path=f"/?{query}", height=str(HEIGHT))

@@ -10,14 +10,22 @@ import base64
 import hashlib
 import re
 from typing import Final
+from urllib.parse import parse_qsl
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from otel_trackio_space.notebook import in_colab
+
 HEADER: Final = "content-security-policy"
 
-FRAMES: Final = "'self' http://localhost:* http://127.0.0.1:* https://huggingface.co"
+FRAMES: Final = (
+    "'self' http://localhost:* http://127.0.0.1:* vscode-webview: https://huggingface.co"
+)
 """Who may show the whole page in a frame: a notebook on this machine, and the Hub."""
+
+COLAB: Final = " https://colab.research.google.com https://*.googleusercontent.com"
+"""And on Colab, where nobody but its user reaches this port."""
 
 ANY_FRAME: Final = "* vscode-webview: data: blob:"
 """The same with `?embed=1`, whose page changes nothing that a click could be stolen for."""
@@ -87,4 +95,8 @@ class Policed:
 
 def frames_of(scope: Scope) -> str:
     """Who may show the answer to a request in a frame."""
-    return ANY_FRAME if b"embed=1" in scope["query_string"].split(b"&") else FRAMES
+    asked = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    embedded = {value for name, value in asked if name == "embed"}
+    if embedded == {"1"}:  # Of several the page takes the first.
+        return ANY_FRAME
+    return FRAMES + COLAB if in_colab() else FRAMES

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from otel_trackio.errors import ConfigError, UnknownMetric
+from otel_trackio.errors import ConfigError, StoreError
 from otel_trackio.version import __version__
 from otel_trackio_space import answers, lists
 from otel_trackio_space.answers import MAX_KEYS, MAX_TEXT, Text
+from otel_trackio_space.attempts import attempts_of
 from otel_trackio_space.changes import Changes, Stream
 from otel_trackio_space.charts import charts
 from otel_trackio_space.figures import Figures
 from otel_trackio_space.readers import Readers
 from otel_trackio_space.shelf import Shelf
+
+MAX_ALERTS: Final = 5_000
+"""Alerts that one answer may hold."""
 
 MAX_RECORDS: Final = 1_000
 """Records that one answer may hold."""
@@ -119,11 +124,10 @@ async def values(
 
     def content(shelf: Shelf) -> Any:
         shown = shelf.look()
-        figures.forget(shown)
-        found = {
-            entry.id: {each.key: lists.value(each) for each in figures.of(entry, wanted)}
-            for entry in shown.of(project)
-        }
+        found: dict[str, Any] = {}
+        for entry in shown.of(project):
+            with suppress(StoreError):  # It was deleted meanwhile.
+                found[entry.id] = {e.key: lists.value(e) for e in figures.of(entry, wanted)}
         return {"version": shown.version, "values": found}
 
     return await _answer(request, content)
@@ -131,14 +135,14 @@ async def values(
 
 @router.get("/alerts", response_model=answers.Alerts)
 async def alerts(request: Request, project: Text | None = None) -> Response:
-    """What runs asked people to look at, and what rules found in them, by time."""
+    """What runs asked people to look at, and what rules found in them: the latest, by time."""
     watch = request.app.state.watch
 
     def content(shelf: Shelf) -> Any:
         shown = shelf.look()
         found = lists.alerts(shown.of(project)) + watch.told(project)
         found.sort(key=lambda each: each["time"])
-        return {"version": shown.version, "alerts": found}
+        return {"version": shown.version, "alerts": found[-MAX_ALERTS:]}
 
     return await _answer(request, content)
 
@@ -167,27 +171,20 @@ async def records(
     run_id: str,
     kind: Text,
     limit: Annotated[int, Query(ge=1, le=MAX_RECORDS)] = MAX_RECORDS,
+    brief: bool = False,
 ) -> Response:
-    """The latest tables, images, annotations or alerts of a run."""
+    """The latest tables, images, texts, traces, annotations or alerts of a run.
+
+    With `brief`, without rows, texts and messages, which may be asked for one by one.
+    """
 
     def content(shelf: Shelf) -> Any:
         shown = shelf.look()
         entry = shown.run(run_id)
         with shelf.sources(entry):
-            found = entry.run.records(kind)
-        latest = [lists.record(each) for each in found[-limit:]]
+            found = entry.run.records(kind, latest=limit + 1)
+        latest = [lists.record(each, brief) for each in found[-limit:]]
         return {"version": shown.version, "records": latest, "more": len(found) > limit}
-
-    return await _answer(request, content)
-
-
-@router.get("/runs/{run_id:path}/files/{name}")
-async def files(request: Request, run_id: str, name: str) -> Response:
-    """A file beside a run: there are none yet."""
-
-    def content(shelf: Shelf) -> Any:
-        entry = shelf.look().run(run_id)
-        raise UnknownMetric(f"run {entry.id} has no file {name!r}", "this version keeps none")
 
     return await _answer(request, content)
 
@@ -200,9 +197,12 @@ async def run(request: Request, run_id: str) -> Response:
     def content(shelf: Shelf) -> Any:
         shown = shelf.look()
         entry = shown.run(run_id)
+        with shelf.sources(entry) as sources:
+            attempts = attempts_of(sources)
         return {
             "version": shown.version,
             **lists.run(entry),
+            "attempts": [lists.attempt(each) for each in attempts],
             "metrics": [lists.measured(each) for each in figures.of(entry)],
             "python": lists.python(entry, str(shelf.api.dir)),
         }

@@ -40,7 +40,7 @@ class Rulebook:
     def projects(self) -> Mapping[str, Sequence[Rule]]:
         """Rules by project. Raises StoreError where the file is damaged."""
         with self._lock:
-            stamp = _stamp(self.path)
+            stamp = kept.stamp(self.path)
             if stamp is None or stamp != self._stamp:
                 self._read = _projects(self.path)
                 self._stamp = stamp
@@ -106,11 +106,3 @@ def _set_aside(path: Path) -> None:
         path.replace(path.with_name(f"{path.name}.damaged"))
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}", "check the folder") from error
-
-
-def _stamp(path: Path) -> object:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -59,6 +59,15 @@ class Server(uvicorn.Server):
         """Serves until a signal comes, or `close` is called."""
         self.run(sockets=[self._socket])
 
+    @property
+    def serving(self) -> bool:
+        """Whether it serves on its thread, and was not told to stop."""
+        return self._thread.is_alive() and not self.should_exit
+
+    def leave(self) -> None:
+        """Lets go of the port in a forked child, which does not serve, and may outlive us."""
+        self._socket.close()
+
     def start(self) -> None:
         """Serves on a thread of its own; who asks before it has begun waits for it."""
         self._thread.start()
@@ -94,6 +103,8 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         if os.name == "posix":
             found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if host == "::":
+            found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # It stands for all.
         found.bind((host, port))
         found.listen(BACKLOG)
     except OSError:

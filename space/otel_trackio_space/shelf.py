@@ -19,6 +19,7 @@ from otel_trackio.source import Source
 from otel_trackio.storedrun import StoredRun
 from otel_trackio_space.cache import Cache
 from otel_trackio_space.entry import Entry, read
+from otel_trackio_space.failures import ENDED, Refused
 from otel_trackio_space.stamp import RECENT_NS, Stamp, stamp, time_of
 
 MAX_FILES: Final = 128
@@ -29,6 +30,12 @@ MAX_HELD: Final = 2**25
 
 MAX_BUCKETS: Final = 2**24
 """Numbers, of 8 bytes each, in buckets that were asked for before."""
+
+LOOK_SHARE: Final = 5.0
+"""How many times as long as a look took one waits until the next, where files are slow or many."""
+
+LOOK_LATEST: Final = 5.0
+"""Seconds that one waits at most: the first look, which reads all there is, tells of no other."""
 
 CLOCK_SECONDS: Final = 15.0
 """How often the state of a run is asked for that only its heartbeat tells of."""
@@ -109,14 +116,17 @@ class Shelf:
         self._folders = _Folders()
         self._looking = threading.Lock()
         self._began = 0.0
+        self._closed = False
         self._open: dict[str, tuple[StoredRun, int]] = {}
         self._opening = threading.Lock()
 
     def look(self) -> Shown:
-        """Brings what is shown up to date with the files, and returns it."""
+        """Brings what is shown up to date with the files, and returns it. Raises StoreError."""
         arrived = time.monotonic()
         with self._looking:
-            if self._began <= arrived:  # Else somebody has looked since we came.
+            if (
+                self._began <= arrived and not self._closed
+            ):  # Else somebody has looked since we came.
                 self._began = time.monotonic()
                 self._look()
             return self.shown
@@ -132,21 +142,36 @@ class Shelf:
 
     @contextmanager
     def sources(self, entry: Entry) -> Iterator[list[Source]]:
-        """A run's writers, all seen at one moment. Its files stay open while there is room."""
+        """A run's writers, all seen at one moment. Its files stay open while there is room.
+
+        Raises StoreError where they are not there any more, and Refused at the end.
+        """
+        if self._closed:
+            raise Refused(503, *ENDED)
+        self._keep(entry)
+        with entry.run.sources() as sources:
+            yield sources
+
+    def close(self) -> None:
+        """Lets all files go; who reads many of them comes to an end."""
+        self._closed = True
+        for place in list(self._places.values()):
+            place.run.close()
+        self.api.close()
+
+    def _keep(self, entry: Entry) -> None:
+        """Its files may stay open; where there is no room, others are closed."""
         with self._opening:
             self._open.pop(entry.run.path.name, None)
             self._open[entry.run.path.name] = entry.run, len(entry.numbers)
             unused = self._surplus()
         for each in unused:
             each.close()  # Not under our lock: another thread may be reading it.
-        with entry.run.sources() as sources:
-            yield sources
 
-    def close(self) -> None:
-        """Lets all files go."""
-        for place in list(self._places.values()):
-            place.run.close()
-        self.api.close()
+    def _drop(self, run: StoredRun) -> None:
+        with self._opening:
+            self._open.pop(run.path.name, None)
+        run.close()
 
     def _surplus(self) -> list[StoredRun]:
         unused = []
@@ -167,8 +192,10 @@ class Shelf:
         version = self.shown.version + 1
         names = self._names()
         for name in set(self._places) - set(names):
-            self._places.pop(name).run.close()
+            self._drop(self._places.pop(name).run)
         for name in names:
+            if self._closed:
+                return
             self._refresh(name, version)
         self._show(version)
 
@@ -187,7 +214,11 @@ class Shelf:
         parents = [layout.runs_dir(each) for each in dict.fromkeys((self.api.store, self.api.dir))]
         times = tuple(map(time_of, parents))
         if not self._folders.quiet or self._folders.times != times:
-            found = [path for each in parents for path in layout.run_dirs(each.parent)]
+            try:
+                found = [path for each in parents for path in layout.run_dirs(each.parent)]
+            except OSError as error:
+                message = f"cannot read {error.filename}: {error.strerror}"
+                raise StoreError(message, "check who may read the folder") from error
             quiet = time.time_ns() - max(times) > RECENT_NS
             self._folders = _Folders(times, sorted({path.name for path in found}), quiet)
         return self._folders.names
@@ -209,17 +240,24 @@ class Shelf:
     def _read(self, run: StoredRun, version: int) -> Entry | None:
         try:
             entry = read(run, version)
-        except StoreError as error:
+        except Exception as error:  # noqa: BLE001 (whatever is in one run, it hides no other)
             # Of an empty folder there is nothing to say; damage seen on opening was told then.
-            if run.files() and not run.damaged:
+            if not isinstance(error, StoreError):
+                logger.warning("cannot read %s: %r", run.path, error)
+            elif run.files() and not run.damaged:
                 logger.warning("%s", error)
-            run.close()
+            self._drop(run)
             return None
-        with self._opening:
-            kept = run.path.name in self._open or entry.standing.state == "running"
-        if not kept:
+        if entry.standing.state == "running":
+            self._keep(entry)
+        elif run.path.name not in self._open:
             run.close()
         return None if entry.facts.deleted else entry
+
+
+def pause(least: float, took: float) -> float:
+    """Seconds until the next look, by how long the last one took."""
+    return max(least, min(LOOK_SHARE * took, LOOK_LATEST))
 
 
 def _grown(place: _Place) -> bool:

@@ -15,6 +15,7 @@ import click
 from otel_trackio import layout
 from otel_trackio.errors import ConfigError
 from otel_trackio.remotes import remote_of
+from otel_trackio.settings import resolve
 from otel_trackio_space.access import access_on
 from otel_trackio_space.app import build
 from otel_trackio_space.follow import Follow
@@ -25,7 +26,7 @@ from otel_trackio_space.shelf import Shelf
 EVERYWHERE: Final = ("0.0.0.0", "::")
 """Hosts that stand for every address of the machine."""
 
-Told = tuple[str | None, str | None, str, int | None]
+Told = tuple[str, str | None, str, int | None]
 
 
 class Dashboard:
@@ -41,16 +42,27 @@ class Dashboard:
         port: int | None = None,
         read_only: bool = False,
     ) -> None:
-        """Raises ConfigError or RemoteError for what cannot be shown or listened to."""
+        """Raises ConfigError, StoreError or RemoteError for what cannot be shown or listened to."""
+        self.project = project
         access = access_on(host, os.environ, read_only)
         follow = None if remote is None else Follow(remote_of(remote))
         shelf = Shelf(_folder(dir) if follow is None else follow.dir)
+        _refuse_file(shelf.api.dir)
         self._shelf = shelf
+        self._access = access
         self.server = Server(build(shelf, access, follow), host, port)
-        named = {"token": access.token, "project": project or ""}
-        self.query = urlencode({name: value for name, value in named.items() if value})
         shown = "127.0.0.1" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{self.server.port}/{self.query and f'?{self.query}'}"
+        self._base = f"http://{shown}:{self.server.port}/"
+
+    @property
+    def query(self) -> str:
+        """With the token, and the project that was asked for last."""
+        named = {"token": self._access.token, "project": self.project or ""}
+        return urlencode({name: value for name, value in named.items() if value})
+
+    @property
+    def url(self) -> str:
+        return f"{self._base}{self.query and f'?{self.query}'}"
 
     def close(self) -> None:
         """Stops serving; a few seconds at most."""
@@ -58,11 +70,21 @@ class Dashboard:
         self._shelf.close()
 
     def __repr__(self) -> str:
-        return f"<Dashboard {self.url.partition('?')[0]}>"  # Without the token: notebooks keep it.
+        return f"<Dashboard {self._base}>"  # Without the token: notebooks keep it.
 
 
 _served: dict[Told, Dashboard] = {}
 """What this process serves, so that a cell of a notebook that is run again serves no second one."""
+
+
+def _forget_in_child() -> None:
+    for each in _served.values():
+        each.server.leave()
+    _served.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
 
 
 def start(
@@ -78,11 +100,12 @@ def start(
 
     What this process serves already is shown again. See `Dashboard`.
     """
-    told = (None if dir is None else os.fspath(dir), remote, host, port)
+    told = (str(_folder(dir) or resolve({}, os.environ).dir), remote, host, port)
     dashboard = _served.get(told)
-    if dashboard is None or dashboard.server.should_exit:
-        dashboard = _served[told] = Dashboard(project, dir=dir, remote=remote, host=host, port=port)
+    if dashboard is None or not dashboard.server.serving:
+        dashboard = _served[told] = Dashboard(dir=dir, remote=remote, host=host, port=port)
         dashboard.server.start()
+    dashboard.project = project
     if in_notebook():
         embed(dashboard.url, dashboard.server.port, dashboard.query)
     elif browser:
@@ -140,3 +163,8 @@ def _folder(dir: str | os.PathLike[str] | None) -> Path | None:
     if inside and any(map(layout.run_files, layout.run_dirs(folder.parent))):
         raise ConfigError(f"no runs/ in {folder}", f"did you mean {folder.parent}?")
     return folder
+
+
+def _refuse_file(dir: Path) -> None:
+    if dir.exists() and not dir.is_dir():
+        raise ConfigError(f"{dir} is no folder", "give the one that holds runs/")

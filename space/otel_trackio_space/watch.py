@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -20,8 +20,9 @@ from otel_trackio.lease import Lease
 from otel_trackio.model import Points
 from otel_trackio.storedrun import StoredRun
 from otel_trackio.threads import started
-from otel_trackio_space import findings
+from otel_trackio_space import findings, kept
 from otel_trackio_space.entry import Entry
+from otel_trackio_space.failures import Refused
 from otel_trackio_space.findings import Findings
 from otel_trackio_space.news import News, counts, news
 from otel_trackio_space.rulebook import Rulebook
@@ -34,7 +35,7 @@ from otel_trackio_space.rules import (
     breach,
     silence,
 )
-from otel_trackio_space.shelf import Shelf
+from otel_trackio_space.shelf import Shelf, pause
 from otel_trackio_space.webhook import Delivery, Webhooks, message
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,9 @@ SAVE_SECONDS: Final = 10.0
 
 CLOSE_SECONDS: Final = 1.0
 """How long the end waits for what it is looking at."""
+
+SAVE_SHARE: Final = 20.0
+"""How many times as long as saving took the next one waits, where there is much to keep."""
 
 Found = list[tuple[Rule, Told]]
 
@@ -77,8 +81,10 @@ class Watch:
         self._findings = Findings()
         self._lease: Lease | None = None
         self._version = 0
-        self._saved = 0.0
+        self._save_due = 0.0
         self._changed = False
+        self._gone: set[str] = set()
+        self._read: tuple[object, list[dict[str, Any]]] = None, []
         self._ended = threading.Event()
         self._turn = threading.Lock()
         self._thread = threading.Thread(target=self._watch, name="otel-trackio rules", daemon=True)
@@ -101,13 +107,21 @@ class Watch:
     def told(self, project: str | None = None) -> list[dict[str, Any]]:
         """What was found in runs that are shown, as the API has alerts, the oldest first."""
         try:
-            # Whoever watches, here or in another process, keeps it before anybody is told.
-            found = findings.read(self._dir).told
+            found = self._told()
         except StoreError as error:
             self._complain(error)
             return []
         shown = {each.id for each in self._shelf.shown.of(project)}
         return [alert(each) for each in found if each["run"] in shown]
+
+    def _told(self) -> list[dict[str, Any]]:
+        if self._lease is not None:
+            return list(self._findings.told)
+        # Another process watches, or one did before.
+        stamp = kept.stamp(self._dir / findings.NAME)
+        if stamp is None or stamp != self._read[0]:
+            self._read = stamp, findings.read(self._dir).told
+        return self._read[1]
 
     def delivery(self, rule: str) -> Delivery:
         """How a rule's webhook fares, since this server's start."""
@@ -121,17 +135,22 @@ class Watch:
         self._webhooks.close()
 
     def _watch(self) -> None:
-        while not self._ended.wait(TICK_SECONDS):
+        due = TICK_SECONDS
+        while not self._ended.wait(due):
+            began = time.monotonic()
             try:
                 with self._turn:
                     if self._leads():
                         self._round()
                 self.problem = None
+            except Refused:
+                break  # The shelf is closed.
             except OtelTrackioError as error:
                 self._complain(error)
             except Exception as error:  # What is wrong here is told on the page, and ends nothing.
                 logger.debug("rules", exc_info=True)
                 self._complain(StoreError(f"rules cannot be looked at: {error!r}", "report it"))
+            due = pause(TICK_SECONDS, time.monotonic() - began)
         self._let_go()
 
     def _complain(self, error: OtelTrackioError) -> None:
@@ -175,8 +194,12 @@ class Watch:
         projects = self.rulebook.projects()
         shown = self._shelf.look()
         self._settle(projects, shown.of())
+        gone = self._findings.runs() - shown.runs.keys()
         if self._version == 0:
-            self._clean(projects)
+            self._findings.forget_rules({e.id for rules in projects.values() for e in rules})
+        if self._version == 0 or gone - self._gone:
+            self._clean(gone)
+        self._gone = gone
         for entry in shown.of():
             rules = projects.get(entry.facts.project, ())
             if rules and not self._ended.is_set():
@@ -189,13 +212,17 @@ class Watch:
             self._version = shown.version
         self._save(always=False)
 
-    def _clean(self, projects: Mapping[str, Sequence[Rule]]) -> None:
-        """Forgets rules and runs that are gone for good; what cannot be read now is not."""
-        self._findings.forget_rules({each.id for rules in projects.values() for each in rules})
-        for run_id in self._findings.seen.keys() - self._shelf.shown.runs.keys():
+    def _clean(self, gone: Collection[str]) -> None:
+        """Forgets runs that are gone for good; what cannot be read now is not.
+
+        While we watch only a tombstone tells that: a folder may come back, as when it is mounted.
+        """
+        for run_id in gone:
             with suppress(StoreError):
-                if self._shelf.api.by_id(run_id) is None:
+                found = self._shelf.api.by_id(run_id, deleted=True)
+                if self._version == 0 if found is None else found.facts().deleted:
                     self._findings.forget_run(run_id)
+                    self._changed = True
 
     def _settle(self, projects: Mapping[str, Sequence[Rule]], every: Sequence[Entry]) -> None:
         """Passes over what was recorded before a rule was made."""
@@ -263,7 +290,7 @@ class Watch:
             if rule.kind != "silent":
                 continue
             silent = running and silence(rule, _last_time(entry, rule), now, self._grace)
-            silent = silent and silence(rule, self._began(entry), now, self._grace)
+            silent = silent and silence(rule, entry.began, now, self._grace)
             place = rule.id, entry.id, rule.key
             if silent and place not in self._findings.broken:
                 about = rule.id, entry.facts.project, entry.id, entry.facts.name, rule.key, 0
@@ -271,14 +298,6 @@ class Watch:
                 found.append((rule, told))
             self._note(place, 0, silent)
         return found
-
-    def _began(self, entry: Entry) -> int:
-        """When the last of its writers did: a run that is resumed has its time, too."""
-        try:
-            with self._shelf.sources(entry) as sources:
-                return max(int(each.meta["created_ns"]) for each in sources)
-        except StoreError:
-            return entry.standing.started
 
     def _note(self, place: findings.Place, rank: int, breaks: bool) -> None:
         broken = self._findings.broken
@@ -305,10 +324,12 @@ class Watch:
         self._said({told.run for _, told in found})
 
     def _save(self, always: bool) -> None:
-        now = time.monotonic()
-        if always or (self._changed and now - self._saved > SAVE_SECONDS):
+        began = time.monotonic()
+        if always or (self._changed and began > self._save_due):
             findings.write(self._dir, self._findings)
-            self._saved, self._changed = now, False
+            took = time.monotonic() - began
+            self._save_due = began + max(SAVE_SECONDS, SAVE_SHARE * took)
+            self._changed = False
 
 
 def _last_time(entry: Entry, rule: Rule) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -35,6 +36,9 @@ MOST_WAITING: Final = 100
 CLOSE_SECONDS: Final = 1.0
 """How long the end waits for those under way."""
 
+MASK: Final = "/..."
+"""Stands for all of an address that may be secret."""
+
 PLAIN_VARIABLE: Final = "OTEL_TRACKIO_WEBHOOK_HTTP"
 """Set to 1, it allows http:// to other machines."""
 
@@ -53,6 +57,10 @@ class Delivery:
     last: float | None = None
 
 
+def plain_allowed() -> bool:
+    return os.environ.get(PLAIN_VARIABLE) == "1"
+
+
 def check(url: str, plain: bool = False) -> None:
     """Raises ConfigError for an address that nothing is sent to."""
     try:
@@ -60,6 +68,8 @@ def check(url: str, plain: bool = False) -> None:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         parts, host, port = urlsplit(""), "", None
+    if parts.path == MASK:
+        raise ConfigError("a webhook is masked", "give the whole address again")
     if not host or port == 0 or parts.scheme not in ("http", "https"):
         raise ConfigError("a webhook is no address", "give one that begins with https://")
     if parts.scheme == "http" and not plain and not is_loopback(host):
@@ -69,8 +79,11 @@ def check(url: str, plain: bool = False) -> None:
 
 def masked(url: str) -> str:
     """The address without what may be secret in it, which is all but the host."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/..."
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return MASK  # Somebody has written it into the file.
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{MASK}"
 
 
 def message(form: str, told: Told) -> dict[str, Any]:
@@ -178,6 +191,10 @@ async def _cancelled(tasks: Collection[asyncio.Task[None]]) -> None:
 
 async def _try(url: str, content: dict[str, Any]) -> tuple[str, bool]:
     """Why a message did not arrive, if so, and whether trying again may help."""
+    try:
+        check(url, plain_allowed())  # Rules may be written by hand.
+    except ConfigError as error:
+        return error.message, False
     host = urlsplit(url).hostname
     try:
         async with (

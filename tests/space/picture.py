@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -32,7 +33,8 @@ STEPS: Final = 4_000
 EVERY: Final = 100
 """Steps between two evaluations."""
 
-VIEW: Final = {"project": PROJECT, "group": "group", "smooth": "60"}
+VIEW: Final = {"project": PROJECT, "group": "group", "smooth": "20", "logy": "1"}
+POINTED_AT: Final = re.compile(r"^train.loss\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +84,15 @@ def _values(recipe: Recipe, step: int, floor: float, noise: np.random.Generator)
         "train/loss": loss + noise.normal(0, 0.05),
         "train/learning_rate": rate,
         "train/gradient_norm": (0.4 + 4 / (1 + step / 60)) * noise.lognormal(0, 0.18),
-        "train/tokens_per_second": 3.1e12 / recipe.parameters * (1 + noise.normal(0, 0.02)),
+        "throughput/tokens_per_second": 3.1e12 / recipe.parameters * (1 + noise.normal(0, 0.02)),
     }
     if step % EVERY == EVERY - 1:
         own = loss + 0.06 + noise.normal(0, 0.012)
-        values |= {"eval/loss": own, "eval/accuracy": 1.45 * math.exp(-own / 2.6)}
+        values |= {
+            "eval/loss": own,
+            "eval/accuracy": 1.45 * math.exp(-own / 2.6),
+            "eval/perplexity": math.exp(own),
+        }
     return values
 
 
@@ -126,7 +132,13 @@ def live(number: str, dir: str) -> None:
 def take(page: Page, address: str, path: Path) -> None:
     """Waits for the charts, points at one, and saves what the window shows."""
     page.goto(f"{address}/?{urlencode(VIEW)}")
+    plot = page.get_by_role("application", name=POINTED_AT).locator("visible=true").last
     page.wait_for_timeout(4_000)
+    box = plot.bounding_box()
+    if box is None:
+        raise RuntimeError("no chart to point at")
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
+    page.wait_for_timeout(500)
     page.screenshot(path=path, animations="disabled")
 
 

@@ -94,6 +94,8 @@ def test_a_host_of_another_name_is_refused(host: str, path: str, open_one: httpx
     [
         {"origin": "http://evil.example"},
         {"origin": "null"},
+        {"origin": "http://["},
+        {"origin": ""},
         {"origin": "http://127.0.0.1:1"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
@@ -337,6 +339,23 @@ def test_a_server_that_only_shows_changes_nothing(tmp_path: Path) -> None:
         assert client.post("/api/series", json=QUERY).status_code == 200
         assert client.get("/api/rules", params={"project": "p"}).status_code == 200
     assert [path.name for path in tmp_path.iterdir()] == []
+
+
+def test_the_end_is_told_to_who_still_waits(tmp_path: Path) -> None:
+    """A request that never came whole keeps no server, and leaves no traceback."""
+    half = b"POST /api/series HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    with (
+        Dashboard(tmp_path) as dashboard,
+        closing(socket.create_connection(("127.0.0.1", dashboard.port), 60)) as slow,
+    ):
+        slow.sendall(half + b"Content-Length: 1000\r\n\r\n{")
+        with client_of(dashboard) as client:
+            assert client.get("/healthz").text == "ok"
+        assert dashboard.stop() == 0
+        answer = b"".join(iter(lambda: slow.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 503")
+        assert b"the dashboard has ended" in answer
+        assert "Traceback" not in "".join(dashboard.said)
 
 
 def test_slow_clients_hold_nobody_up(open_one: httpx.Client, dashboard: Dashboard) -> None:

@@ -245,6 +245,54 @@ def test_nobody_looks_while_nobody_listens(tmp_path: Path) -> None:
     aside(listen())
 
 
+class Failing(Shelf):
+    """Fails once somehow."""
+
+    failed = False
+
+    def look(self) -> Shown:
+        if not self.failed:
+            self.failed = True
+            raise ZeroDivisionError("nobody thought of it")
+        return super().look()
+
+
+def test_a_look_that_fails_ends_no_stream(tmp_path: Path) -> None:
+    """Whatever it was, the next look tells what is new."""
+    store(tmp_path, "run", Shape(1, 10))
+
+    async def listen() -> None:
+        shelf = Failing(tmp_path)
+        changes = Changes(shelf)
+        with changes.place():
+            async for change in changes.follow(None, None):
+                assert change is not None
+                assert change.runs == ("run",)
+                break
+        assert shelf.failed
+        changes.close()
+        shelf.close()
+
+    aside(listen())
+
+
+def test_a_version_that_is_not_ours_yet_tells_of_everything(tmp_path: Path) -> None:
+    """It is of a server whose clock was ahead: nobody waits until ours has come as far."""
+    store(tmp_path, "run", Shape(1, 10))
+
+    async def listen() -> None:
+        shelf = Shelf(tmp_path)
+        changes = Changes(shelf)
+        async for change in changes.follow(None, shelf.look().version + 10**9):
+            assert change is not None
+            assert change.runs == ("run",)
+            break
+        changes.close()
+        shelf.close()
+
+    aside(listen())
+
+
 def test_versions_grow_from_one_server_to_the_next(tmp_path: Path) -> None:
     """A page that outlives a server is told of everything by the next."""
     store(tmp_path, "run", Shape(1, 10))

@@ -217,6 +217,35 @@ def test_a_remote_that_fails_is_asked_less_and_less(
     assert followed.wait <= follow.LATEST
 
 
+def test_whatever_goes_wrong_following_goes_on(
+    here: Path, remote: Watched, following: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where nobody thought of it: the page says so, and it is tried again."""
+    record(here)
+    everything(here, remote)
+    broken = True
+
+    class Odd(Watched):
+        def list(self, prefix: str) -> list[Entry]:
+            if broken:
+                raise ZeroDivisionError("nobody thought of it")
+            return super().list(prefix)
+
+    monkeypatch.setattr(follow, "SOONEST", 0.01)
+    followed = following(Odd(remote.root))
+    until(lambda: "nobody thought of it" in followed.standing.error)
+    broken = False
+    until(lambda: followed.standing.synced)
+    assert followed.standing.error == ""
+
+
+def test_a_copy_that_has_no_place_is_told(remote: Watched, tmp_path: Path) -> None:
+    """With where to put it."""
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(otel_trackio.OtelTrackioError, match="set XDG_CACHE_HOME"):
+        Follow(remote)
+
+
 def test_an_edit_goes_to_the_remote(here: Path, remote: Watched, tmp_path: Path) -> None:
     """The copy has it from there, and so has everybody who pulls."""
     run, other = record(here, "one"), record(here, "two")

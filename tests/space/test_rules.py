@@ -251,6 +251,31 @@ def test_a_deleted_run_tells_nothing_more(client: httpx.Client, dir: Path, proje
     assert found(client, project) == []
 
 
+def test_of_deleted_runs_nothing_is_kept(client: httpx.Client, dir: Path, project: str) -> None:
+    """A server that is open for weeks forgets them, and a run that only hides for a while is not
+    looked at anew."""
+    put(client, project, {"key": "loss", "kind": "nan"}, MARK)
+    with otel_trackio.init(project, "gone", dir=dir) as gone:
+        gone.log({"loss": NAN})
+        settled(client, project, gone)
+    with otel_trackio.init(project, "hidden", dir=dir) as hidden:
+        hidden.log({"loss": NAN})
+        settled(client, project, hidden)
+
+    def kept() -> Any:
+        return json.loads((dir / "rules-state.json").read_bytes())["seen"].keys()
+
+    assert {gone.id, hidden.id} <= kept()
+    folder = otel_trackio.Api(dir).run(hidden.id).path
+    folder.rename(dir / "aside")
+    assert client.delete(f"/api/runs/{gone.id}").status_code == 204
+    until(lambda: gone.id not in kept())
+    (dir / "aside").rename(folder)
+    with otel_trackio.init(project, "mark", dir=dir) as run:
+        told = settled(client, project, run)
+    assert [each["run"] for each in told] == [hidden.id]
+
+
 def test_rules_are_kept_for_people_to_read(client: httpx.Client, dir: Path, project: str) -> None:
     """In rules.json, for the owner of the folder alone; ids are given and stay."""
     [one, two] = put(

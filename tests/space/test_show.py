@@ -89,6 +89,8 @@ def test_what_cannot_be_shown_is_told(tmp_path: Path) -> None:
     with otel_trackio.init("project", dir=tmp_path) as run:
         run.log({"loss": 1}, 0)
     assert f"did you mean {tmp_path}?" in fails("show", "--dir", str(tmp_path / "runs"))
+    (tmp_path / "file").touch()
+    assert "file is no folder; give the one" in fails("show", "--dir", str(tmp_path / "file"))
     assert "cannot listen on 203.0.113.7:" in fails("show", "--host", "203.0.113.7")
 
 
@@ -112,7 +114,7 @@ def test_the_page_is_there_before_gradio_and_loads_the_same_with_it(tmp_path: Pa
 
 
 PROGRAM_THAT_SHOWS: Final = """
-import sys
+import os, sys
 from urllib.parse import urlsplit
 import otel_trackio
 from tests.space.serving import until
@@ -131,8 +133,16 @@ with otel_trackio.Api() as api:
 assert otel_trackio.show(browser=False) is dashboard
 dashboard.close()
 until(lambda: not serves(dashboard.url))
-again = otel_trackio.show(browser=False)
+again = otel_trackio.show("one", browser=False)
 assert again is not dashboard
+assert again.url.endswith("?project=one")
+assert otel_trackio.show("two", browser=False) is again
+assert again.url.endswith("?project=two")
+os.environ["OTEL_TRACKIO_DIR"] = "another"
+third = otel_trackio.show(browser=False)
+until(lambda: serves(third.url))
+assert get(third.url, "/api/about").json()["dir"] == os.path.abspath("another")
+third.close()
 until(lambda: serves(again.url))
 try:
     otel_trackio.show(dir="elsewhere", port=urlsplit(again.url).port, browser=False)
@@ -149,6 +159,35 @@ def test_show_returns_at_once_and_closes() -> None:
     Asked for again it is the same server.
     """
     ran = subprocess.run([sys.executable, "-c", PROGRAM_THAT_SHOWS], capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+PROGRAM_THAT_FORKS: Final = """
+import os, socket, sys, time
+from urllib.parse import urlsplit
+import otel_trackio
+dashboard = otel_trackio.show(browser=False)
+port = urlsplit(dashboard.url).port
+come, go = os.pipe(), os.pipe()
+child = os.fork()
+if child == 0:
+    os.read(come[0], 1)
+    socket.create_server(("127.0.0.1", port)).close()  # Nobody else has it.
+    own = otel_trackio.show(browser=False, port=port)
+    os.write(go[1], own.url.encode())
+    os._exit(0)
+dashboard.close()
+os.write(come[1], b"1")
+os.waitpid(child, 0)
+assert os.read(go[0], 100).decode() == dashboard.url
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="it does not fork here")
+def test_a_forked_child_leaves_the_port() -> None:
+    """It does not serve, may outlive the server, and may serve by itself."""
+    command = [sys.executable, "-W", "ignore", "-c", PROGRAM_THAT_FORKS]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert (ran.returncode, ran.stderr) == (0, "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import threading
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from otel_trackio_space.webhook import Webhooks
 from tests.space.browser.dashboard import Dashboard
 from tests.space.receiver import Receiver
 from tests.space.ruled import MARK, NAN, put, settled, stands
-from tests.space.serving import client_of, until
+from tests.space.serving import client_of, failure, served, until
 
 
 @pytest.fixture(autouse=True)
@@ -194,3 +195,37 @@ def test_others_have_to_be_allowed() -> None:
     with pytest.raises(ConfigError, match="OTEL_TRACKIO_WEBHOOK_HTTP=1"):
         webhook.check("http://10.0.0.1/x")
     webhook.check("http://10.0.0.1/x", plain=True)
+
+
+def test_what_is_masked_is_no_address(client: httpx.Client, project: str) -> None:
+    """Only the rule that had the address can have it back."""
+    rule = {"key": "loss", "kind": "nan", "webhook": "https://hooks.example/..."}
+    answer = client.put("/api/rules", json={"project": project, "rules": [rule]})
+    assert failure(answer) == (422, "a webhook is masked")
+    assert "again" in answer.json()["hint"]
+    assert stands(client, project)["rules"] == []
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "why"),
+    [
+        ("http://[", "/...", "a webhook is no address"),
+        ("http://203.0.113.7/x", "http://203.0.113.7/...", "is sent to 203.0.113.7 in the clear"),
+    ],
+)
+def test_addresses_written_by_hand_are_judged_too(
+    url: str, shown: str, why: str, tmp_path: Path
+) -> None:
+    """Before anything is sent; the page shows what is wrong."""
+    rule = {"id": "mine", "key": "loss", "kind": "nan", "webhook": url}
+    (tmp_path / "rules.json").write_text(json.dumps({"format": 1, "projects": {"p": [rule]}}))
+    with served(tmp_path) as client:
+        assert [each["webhook"] for each in stands(client, "p")["rules"]] == [shown]
+        with otel_trackio.init("p", "one", dir=tmp_path) as run:
+
+            def failed() -> bool:
+                run.log({"loss": NAN})  # What was there at its first look is passed over.
+                return bool(stands(client, "p")["deliveries"]["mine"]["failed"])
+
+            until(failed)
+        assert why in stands(client, "p")["deliveries"]["mine"]["error"]

@@ -25,6 +25,14 @@ export function marksOf(alerts, x, runs) {
   return marks.sort((one, other) => one.x - other.x);
 }
 
+/**
+ * Marks on a chart whose curves end at `last`: along time those that came later, as of silence, stand
+ * at its end.
+ */
+export function until(marks, x, last) {
+  return x === "step" ? marks : marks.map((mark) => (mark.x > last ? { ...mark, x: last } : mark));
+}
+
 function placeOf(alert, x, run) {
   if (x === "step") return alert.step;
   if (x === "time") return alert.time;

@@ -4,6 +4,7 @@ import { filtered, placeToLook } from "./alertmark.js";
 import { add, el, fill, settled } from "./dom.js";
 import { ago, count, moment, plural } from "./format.js";
 import { linkTo } from "./link.js";
+import { whyNothing } from "./nothing.js";
 import { dot } from "./runcell.js";
 import { Rules } from "./rules.js";
 
@@ -56,15 +57,21 @@ class AlertsPage {
       el("option", { value: "" }, "Any level"),
       LEVELS.map((level) => el("option", { value: level }, level)),
     );
+    this.tools = el("div", { class: "tools" }, this.find, this.level, this.told);
+    this.body = el("div", { class: "beside" }, this.list, this.rules.element);
+    this.nothing = el("div", { class: "card empty" });
     add(
       root,
       el("h1", { class: "unseen" }, "Alerts"),
-      el("div", { class: "tools" }, this.find, this.level, this.told),
-      el("div", { class: "beside" }, this.list, this.rules.element),
+      this.tools,
+      this.nothing,
+      this.body,
     );
     this.stops = [
       view.on(() => this.#show(), "find", "level", "theme"),
       catalog.on("runs", () => this.#read()),
+      catalog.on("projects", () => this.#show()),
+      catalog.on("error", () => this.#show()),
       catalog.on("change", () => this.#soon()),
     ];
     this.#read();
@@ -102,8 +109,12 @@ class AlertsPage {
     const { now } = this.context.view;
     if (document.activeElement !== this.find) this.find.value = now.find;
     this.level.value = now.level;
+    const why = whyNothing(this.context.catalog, now.project);
+    this.tools.hidden = this.body.hidden = why !== null;
+    this.nothing.hidden = why === null;
+    fill(this.nothing, why);
     if (!this.#alerts) {
-      this.told.textContent = this.context.catalog.project ? "Loading" : "";
+      this.told.textContent = "Loading";
       return;
     }
     const runs = this.context.catalog.byId;

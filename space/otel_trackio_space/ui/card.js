@@ -1,7 +1,7 @@
 /** A chart's card: its title, buttons, notes, legend, and the text that says what it shows. */
 
 import { axisOf } from "./axes.js";
-import { Chart } from "./chart.js";
+import { Chart, REACH } from "./chart.js";
 import { attribute, el, fill } from "./dom.js";
 import { saveCsv, savePng } from "./export.js";
 import { number, plural } from "./format.js";
@@ -9,15 +9,13 @@ import { icon } from "./icons.js";
 import { fillLegend } from "./legend.js";
 import { leftOut, summaryOf } from "./lines.js";
 import { rowsAt } from "./reading.js";
+import { shownUnit } from "./unit.js";
 
 /** Values that a screen reader is told of at once. */
 const SAID = 5;
 
 /** A pointer farther from a line than this, in pixels, does not emphasise it. */
 const NEAR = 28;
-
-/** How near the crosshair a value counts as being there, in pixels. */
-const REACH = 12;
 
 /** Text follows the picture this much later, in ms: it is not to slow a drag down. */
 const DESCRIBED = 400;
@@ -53,6 +51,7 @@ export class Card {
   #build() {
     const id = `ot-card-${++made}`;
     const { key, unit, description } = this.metric;
+    const shown = shownUnit(unit, "", 0).text;
     const name = el(
       "h3",
       { class: "card-title", id: `${id}-t`, title: [key, description].filter(Boolean).join("\n") },
@@ -77,7 +76,7 @@ export class Card {
         "div",
         { class: "card-head" },
         name,
-        unit && unit !== "1" ? el("span", { class: "soft" }, unit) : null,
+        shown ? el("span", { class: "soft" }, shown) : null,
         this.#buttons(),
       ),
       this.host,
@@ -142,10 +141,10 @@ export class Card {
     if (state.lines === null) return;
     this.lines = state.lines;
     this.axis = axisOf(state.x, state.view.logx);
-    this.#chart ??= new Chart(this.host, this.#hooks(), "ot-charts");
-    this.#chart.show({ ...state, size: this.#size() });
     this.#note();
     this.#legend();
+    this.#chart ??= new Chart(this.host, this.#hooks(), "ot-charts");
+    this.#chart.show({ ...state, size: this.#size() }); // What stands below leaves that much.
     this.#due ||= setTimeout(() => this.#describe(), DESCRIBED);
   }
 
@@ -193,6 +192,7 @@ export class Card {
       notes.map((note) => el("span", {}, note)),
     );
     this.notes.hidden = notes.length === 0;
+    this.root.classList.toggle("blank", empty);
   }
 
   #legend() {

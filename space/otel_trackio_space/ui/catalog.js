@@ -46,6 +46,11 @@ export class Catalog {
     return () => this.#listeners.delete(entry);
   }
 
+  /** Whether runs and rules can be changed here: not in a frame, where a click may be stolen. */
+  get editable() {
+    return this.about !== null && !this.about.readonly && !this.view.now.embed;
+  }
+
   #tell(event, detail) {
     for (const each of [...this.#listeners]) if (each.event === event) each.listener(detail);
   }
@@ -63,9 +68,12 @@ export class Catalog {
     );
     if (named) return this.open(named);
     await projects;
-    const first = this.projects?.[0]?.name;
-    if (first !== undefined) this.view.openProject(first, "replace");
+    if (this.projects?.length) this.#openLatest();
     else this.#follow("");
+  }
+
+  #openLatest() {
+    this.view.openProject(this.projects[0].name, "replace");
   }
 
   async readProjects() {
@@ -133,11 +141,17 @@ export class Catalog {
   }
 
   #changed(change) {
+    if (!this.project) return this.#awaitProject();
     if (change.structure || change.gap || this.error) this.refresh();
     else this.#refreshSoon();
     if (change.structure || change.gap) this.readProjects();
-    if (!this.project && this.projects?.length) this.view.openProject(this.projects[0].name, "replace");
     this.#tell("change", { runs: [], structure: false, gap: false, ...change });
+  }
+
+  /** While there is no project, the first one that comes is shown. */
+  async #awaitProject() {
+    await this.readProjects();
+    if (!this.project && this.projects?.length) this.#openLatest();
   }
 
   #refreshSoon() {

@@ -8,11 +8,13 @@ import { logTexts, tickTexts } from "./format.js";
 import { extentOf, shownValues } from "./lines.js";
 import { linearTicks, logTicks, moved, placeIn, rangeOf } from "./scale.js";
 
-/** Pixels between ticks, a drag that is a zoom, and how near a value is hovered. */
+/** Pixels between ticks, and of a drag that is a zoom. */
 const TICK_X = 72;
 const TICK_Y = 30;
 const DRAGGED = 5;
-const HOVERED = 24;
+
+/** How near the crosshair a value counts as being there, in pixels. */
+export const REACH = 12;
 
 /** With more lines no dots follow the crosshair. */
 const MOST_DOTS = 40;
@@ -117,7 +119,7 @@ export class Chart {
       cursor: this.#cursor(),
       hooks: {
         drawAxes: [(u) => this.#under(u)],
-        draw: [(u) => drawOver(u, this.lines, { emphasis: this.#emphasis })],
+        draw: [(u) => drawOver(u, this.lines, this.#emphasis)],
         setCursor: [(u) => this.#moved(u)],
         setSelect: [(u) => this.#selected(u)],
       },
@@ -176,7 +178,7 @@ export class Chart {
         filters: { pub: (type) => type === "mousemove" || type === "mouseleave" },
       },
       drag: { x: true, y: false, setScale: false, dist: DRAGGED },
-      hover: { prox: HOVERED, skip: [undefined, null] },
+      hover: { prox: REACH, skip: [undefined, null] },
       points: this.lines.length <= MOST_DOTS ? { size: 7, width: 1.5 } : { show: false },
       bind: {
         dblclick: () => () => {
@@ -340,6 +342,7 @@ function seriesOf(line) {
     stroke: line.colour,
     width: line.base ? 2.6 : line.group ? 2 : 1.5,
     dash: line.dash.length ? line.dash : undefined,
+    pxAlign: 0, // Else a smooth line is made of steps.
     points: { size: 4.5, stroke: line.colour, fill: line.colour },
   };
 }

@@ -76,12 +76,12 @@ export class Client {
    * Follows changes until the returned function is called; reconnects by itself, and keeps no
    * connection while the page is hidden. After each gap it reports `{gap: true}`, since what
    * happened in it is unknown.
-   * @param {string} project
+   * @param {string} project "" for all of them
    * @param {(change: {version?: number, runs?: string[], structure?: boolean, gap?: boolean}) => void} onChange
    * @param {(state: "live"|"lost"|"paused") => void} onState
    */
   follow(project, onChange, onState) {
-    const stream = new Stream(this.url("stream", { project }), onChange, onState);
+    const stream = new Stream(this.url("stream", { project: project || null }), onChange, onState);
     return () => stream.stop();
   }
 }

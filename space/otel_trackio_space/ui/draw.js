@@ -4,14 +4,21 @@ import { faint } from "./colour.js";
 
 /** How much is seen of what a line was made of, and of lines beside an emphasised one. */
 const BAND = 0.16;
-const RAW = 0.3;
+const RAW = 0.34;
 export const BESIDE = 0.18;
+
+/** With more lines less is seen of what each was made of: many lie over each other. */
+const FEW = 3;
+
+/** How much wider an emphasised line is, in pixels of the page. */
+const WIDER = 0.7;
 
 /** Envelopes of more runs than this would hide each other. */
 const MOST_BANDS = 30;
 
-/** Half the size of a mark, in pixels of the page. */
+/** Half the size of a mark, and the size of an alert's flag, in pixels of the page. */
 const MARK = 4;
+const FLAG = 7;
 
 /**
  * Bands and raw values, under the lines.
@@ -21,49 +28,57 @@ const MARK = 4;
  */
 export function drawUnder(u, lines, { envelope, emphasis }) {
   const place = placer(u);
+  const share = Math.min(1, Math.sqrt(FEW / lines.length));
   clipped(u, (context) => {
-    for (const line of lines) {
-      context.globalAlpha = emphasis && line.id !== emphasis ? BESIDE : 1;
+    for (const line of frontLast(lines, emphasis)) {
+      const own = line.id === emphasis ? 1 : share;
+      context.globalAlpha = alphaOf(line, emphasis);
       const banded = line.group || (envelope && lines.length <= MOST_BANDS);
-      if (line.min && line.max && banded) drawBand(context, line, place);
-      if (line.raw) drawRaw(context, line, place, devicePixelRatio);
+      if (line.min && line.max && banded) drawBand(context, line, place, BAND * own);
+      if (line.raw) drawRaw(context, line, place, RAW * own);
     }
   });
 }
 
-/** Marks at the edge where values were not finite, over the lines. */
-export function drawOver(u, lines, { emphasis }) {
+/** What is emphasised, before all other lines, and marks at the edge where values were not finite. */
+export function drawOver(u, lines, emphasis) {
   const place = placer(u);
-  const size = MARK * devicePixelRatio;
-  const { top, height } = u.bbox;
   clipped(u, (context) => {
-    for (const line of lines) {
-      context.globalAlpha = emphasis && line.id !== emphasis ? BESIDE : 1;
-      context.strokeStyle = context.fillStyle = line.colour;
-      context.lineWidth = 1.6 * devicePixelRatio;
-      for (const x of line.marks.nan) cross(context, place.x(x), top + height - 2 * size, size);
-      for (const x of line.marks.inf) triangle(context, place.x(x), top + size, size, 1);
-      for (const x of line.marks.ninf) triangle(context, place.x(x), top + height - size, size, -1);
+    lines.forEach((line, index) => {
+      if (line.id === emphasis) drawFront(context, line, place, u.series[index + 1].width + WIDER);
+    });
+    for (const line of frontLast(lines, emphasis)) {
+      context.globalAlpha = alphaOf(line, emphasis);
+      drawMarks(context, line, place, u.bbox);
     }
   });
+}
+
+function alphaOf(line, emphasis) {
+  return emphasis && line.id !== emphasis ? BESIDE : 1;
+}
+
+function frontLast(lines, emphasis) {
+  return emphasis ? [...lines].sort((a, b) => (a.id === emphasis) - (b.id === emphasis)) : lines;
 }
 
 /** Vertical lines where something was reported. */
 export function drawEvents(u, events, colours) {
   const place = placer(u);
-  const { top, height } = u.bbox;
+  const { left, top, width, height } = u.bbox;
+  const size = FLAG * devicePixelRatio;
   clipped(u, (context) => {
     for (const event of events) {
-      const x = place.x(event.x);
       context.strokeStyle = context.fillStyle = colours[event.level] ?? colours.info;
-      context.lineWidth = devicePixelRatio;
+      context.lineWidth = Math.round(devicePixelRatio);
+      const x = Math.round(place.x(event.x)) - context.lineWidth / 2; // On whole pixels, and within.
       context.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
       context.beginPath();
       context.moveTo(x, top);
       context.lineTo(x, top + height);
       context.stroke();
       context.setLineDash([]);
-      flag(context, x, top, 7 * devicePixelRatio);
+      flag(context, x, top, x + size < left + width ? size : -size);
     }
   });
 }
@@ -88,8 +103,8 @@ function clipped(u, draw) {
   context.restore();
 }
 
-function drawBand(context, line, place) {
-  context.fillStyle = faint(line.colour, BAND);
+function drawBand(context, line, place, opacity) {
+  context.fillStyle = faint(line.colour, opacity);
   let start = 0;
   while (start < line.x.length) {
     while (start < line.x.length && !Number.isFinite(line.max[start])) start += 1;
@@ -111,14 +126,28 @@ function point(context, x, y) {
   if (!Number.isNaN(x)) context.lineTo(x, y);
 }
 
-function drawRaw(context, line, place, ratio) {
-  context.strokeStyle = faint(line.colour, RAW);
-  context.lineWidth = ratio;
+function drawRaw(context, line, place, opacity) {
+  context.strokeStyle = faint(line.colour, opacity);
+  context.lineWidth = devicePixelRatio;
+  trace(context, line.x, line.raw, place);
+}
+
+function drawFront(context, line, place, width) {
+  context.strokeStyle = line.colour;
+  context.lineWidth = width * devicePixelRatio;
+  context.lineJoin = "round";
+  context.setLineDash(line.dash.map((each) => each * devicePixelRatio));
+  trace(context, line.x, line.y, place);
+  context.setLineDash([]);
+}
+
+/** Strokes a line through all values; where one is missing there is a gap. */
+function trace(context, xs, values, place) {
   context.beginPath();
   let drawing = false;
-  for (let index = 0; index < line.x.length; index++) {
-    const value = line.raw[index];
-    const x = place.x(line.x[index]);
+  for (let index = 0; index < xs.length; index++) {
+    const value = values[index];
+    const x = place.x(xs[index]);
     if (!place.shows(value) || Number.isNaN(x)) drawing = false;
     else if (drawing) context.lineTo(x, place.y(value));
     else {
@@ -127,6 +156,25 @@ function drawRaw(context, line, place, ratio) {
     }
   }
   context.stroke();
+}
+
+function drawMarks(context, { colour, marks }, place, { top, height }) {
+  const size = MARK * devicePixelRatio;
+  context.strokeStyle = context.fillStyle = colour;
+  context.lineWidth = 1.6 * devicePixelRatio;
+  for (const x of apart(marks.nan.map(place.x), size)) cross(context, x, top + height - 2 * size, size);
+  for (const x of apart(marks.inf.map(place.x), size)) triangle(context, x, top + size, size, 1);
+  for (const x of apart(marks.ninf.map(place.x), size)) triangle(context, x, top + height - size, size, -1);
+}
+
+/** Of places in a row those that can be told apart when marks of that size stand there. */
+function apart(places, size) {
+  let last = -Infinity;
+  return places.filter((place) => {
+    if (place - last < 3 * size) return false;
+    last = place;
+    return true;
+  });
 }
 
 function cross(context, x, y, size) {
@@ -147,11 +195,12 @@ function triangle(context, x, y, size, up) {
   context.fill();
 }
 
+/** To the right, or by a size below 0 to the left. */
 function flag(context, x, y, size) {
   context.beginPath();
   context.moveTo(x, y);
-  context.lineTo(x + size, y + size / 2);
-  context.lineTo(x, y + size);
+  context.lineTo(x + size, y + Math.abs(size) / 2);
+  context.lineTo(x, y + Math.abs(size));
   context.closePath();
   context.fill();
 }

@@ -20,7 +20,7 @@ export class Edit {
 
   /** Whether the server takes changes. */
   get allowed() {
-    return this.catalog.about !== null && !this.catalog.about.readonly;
+    return this.catalog.editable;
   }
 
   /** Asks for another name. */

@@ -20,6 +20,26 @@ export function number(value, digits = 4) {
   return signed(grouped(plain(text)));
 }
 
+/**
+ * The same with all its digits, zeros at its end too, so that numbers of a column stand below each
+ * other: "0.5050". Whole numbers stay as they are.
+ */
+export function steady(value, digits = 4) {
+  const text = number(value, digits);
+  const size = Math.abs(value);
+  if (!Number.isFinite(value) || Number.isInteger(value) || text.includes("e") || size >= 1e6) return text;
+  const exact = size.toPrecision(digits);
+  return exact.includes("e") ? text : signed(`${value < 0 ? "-" : ""}${grouped(exact)}`);
+}
+
+/** A name of at most so many letters: of a longer one the start and the end, where names differ. */
+export function shortened(name, most) {
+  const letters = [...name];
+  if (letters.length <= most) return name;
+  const end = Math.floor((most - 1) / 2);
+  return `${letters.slice(0, most - 1 - end).join("")}…${letters.slice(-end).join("")}`;
+}
+
 /** 1234567 as "1,234,567". */
 export function count(value) {
   return signed(grouped(String(Math.round(value))));

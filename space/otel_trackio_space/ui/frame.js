@@ -3,7 +3,9 @@
 import { el, fill, attribute } from "./dom.js";
 import { count } from "./format.js";
 import { icon } from "./icons.js";
+import { Follow } from "./follow.js";
 import { Sidebar } from "./sidebar.js";
+import { Title } from "./title.js";
 
 const TABS = [
   ["metrics", "Metrics"],
@@ -53,6 +55,7 @@ export class Frame {
     catalog.on("connection", () => this.#status());
     catalog.on("error", (error) => this.#failed(error));
     if (matchMedia("(max-width: 760px)").matches) this.closed = true;
+    this.title = new Title();
     this.#arrange();
     this.#theme();
     this.#projects();
@@ -88,7 +91,7 @@ export class Frame {
     this.theme = el("button", { class: "plain square", type: "button", on: { click: () => this.#nextTheme() } });
     const link = el(
       "button",
-      { class: "plain", type: "button", title: "Copy a link to exactly this view", on: { click: () => this.#copy() } },
+      { class: "plain", type: "button", "aria-label": "Copy link", title: "Copy a link to exactly this view", on: { click: () => this.#copy() } },
       icon("link"),
       el("span", { class: "wide-only" }, "Copy link"),
     );
@@ -99,7 +102,7 @@ export class Frame {
       el("span", { class: "brand" }, "otel-trackio"),
       this.project,
       el("nav", { class: "tabs", "aria-label": "Pages" }, this.tabs),
-      el("div", { class: "header-end" }, this.status, link, this.theme),
+      el("div", { class: "header-end" }, new Follow(this.context).element, this.status, link, this.theme),
     );
   }
 
@@ -119,6 +122,8 @@ export class Frame {
 
   /** Marks the tab of a page. */
   mark(name) {
+    this.page = name;
+    this.#name();
     for (const tab of this.tabs) {
       attribute(tab, "aria-current", tab.dataset.page === name && "page");
       tab.href = this.context.view.link({ page: tab.dataset.page });
@@ -176,7 +181,16 @@ export class Frame {
       options.length ? options : el("option", { value: "" }, catalog.projects ? "No projects yet" : "…"),
     );
     this.project.value = view.now.project;
-    document.title = view.now.project ? `${view.now.project} · otel-trackio` : "otel-trackio";
+    this.#name();
+  }
+
+  /** What the browser calls the page: the run or else the project, the page, and us. */
+  #name() {
+    const { catalog, view } = this.context;
+    const { project, run } = view.now;
+    const tab = TABS.find(([name]) => name === this.page)?.[1];
+    const shown = this.page === "run" ? (catalog.byId.get(run)?.name ?? "Run") : tab;
+    this.title.set([...(this.page === "run" ? [shown, project] : [project, shown]), "otel-trackio"]);
   }
 
   #status() {

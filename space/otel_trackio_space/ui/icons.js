@@ -11,7 +11,6 @@ const PATHS = {
   close: "M4 4l8 8M12 4l-8 8",
   expand: "M9.5 2H14v4.5M6.5 14H2V9.5M14 2L9.5 6.5M2 14l4.5-4.5",
   pin: "M5.5 2h5l-.7 5 2.2 2.2H4L6.2 7zM8 9.2V14",
-  more: "M3.5 8h.01M8 8h.01M12.5 8h.01",
   chevron: "M6 4l4 4-4 4",
   search: "M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9zM10.3 10.3L14 14",
   flag: "M4 14V2.5h7.5L9.5 5.5l2 3H4",
@@ -19,7 +18,6 @@ const PATHS = {
   sliders: "M2 4.5h7M12 4.5h2M10.5 3v3M2 11.5h2M7 11.5h7M5.5 10v3",
   info: "M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2zM8 7.5V11M8 5h.01",
   picture: "M2 3h12v10H2zM2.5 11.5l3.5-4 3 3 2-2 3 3M10.5 6h.01",
-  reset: "M3 8a5 5 0 1 0 1.5-3.5M3 2.5v3h3",
 };
 
 /** @param {keyof typeof PATHS} name */

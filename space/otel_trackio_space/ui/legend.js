@@ -1,11 +1,12 @@
 /** The lines of a chart by name, with their last values and their distance from the baseline. */
 
 import { el, fill } from "./dom.js";
-import { count, delta, number } from "./format.js";
+import { count, delta, shortened, steady } from "./format.js";
 import { lastRows } from "./reading.js";
 
-/** Lines that a legend names in the grid. */
+/** Lines that a legend names in the grid, and letters of a name there. */
 const MOST = 24;
+const LETTERS = 34;
 
 /**
  * Fills `list` anew.
@@ -23,9 +24,9 @@ export function fillLegend(list, lines, { all, onHover }) {
         class: line.base ? "base" : null,
         on: { pointerenter: () => onHover(line.id), pointerleave: () => onHover(null) },
       },
-      el("i", { class: "stroke", style: { "--swatch": line.colour } }),
-      el("span", { class: "name", title: line.name }, line.name),
-      el("span", { class: "value" }, value === null ? "" : number(value)),
+      el("i", { class: line.dash?.length ? "stroke dashed" : "stroke", style: { "--swatch": line.colour } }),
+      el("span", { class: "name", title: line.name }, all ? line.name : shortened(line.name, LETTERS)),
+      el("span", { class: "value" }, value === null ? "" : steady(value)),
       difference === null ? null : el("span", { class: "extra" }, delta(difference)),
     ),
   );

@@ -18,7 +18,7 @@
  */
 
 import { groupOf } from "./choice.js";
-import { inkOf } from "./colour.js";
+import { COLOURS, inkOf } from "./colour.js";
 import { curveId, meanOf } from "./curves.js";
 import { smoothedPiece } from "./smooth.js";
 
@@ -49,12 +49,13 @@ function lineOfRun(curve, whole, width, view, byId, dark) {
   const run = byId.get(curve.run);
   const id = curveId(curve);
   const overview = whole?.get(id) ?? null;
-  const ranks = run.ranks?.length > 1 && view.rank === "all";
+  const ranked = run.ranks?.length > 1 && view.rank === "all";
   return {
     id: run.id,
-    name: ranks ? `${run.name} rank ${curve.rank}` : run.name,
+    name: ranked ? `${run.name} · rank ${curve.rank}` : run.name,
     order: run.order,
     ...inkOf(run.order, dark),
+    ...(ranked && { dash: inkOf(run.ranks.indexOf(curve.rank) * COLOURS, dark).dash }),
     base: run.id === view.baseline,
     ...drawn(curve, overview, stepsIn(overview ?? curve, run) * view.smooth),
     min: curve.min ?? null,

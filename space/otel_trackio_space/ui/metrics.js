@@ -1,9 +1,10 @@
 /** Page Metrics: the curves of all metrics, in sections. */
 
+import { until } from "./alertmark.js";
 import { Card } from "./card.js";
 import { arrange, attribute, el, fill, oncePerFrame } from "./dom.js";
-import { linesOf } from "./lines.js";
-import { sectionsOf, titleIn } from "./sections.js";
+import { extentOf, linesOf } from "./lines.js";
+import { isCurve, sectionsOf, titleIn } from "./sections.js";
 import { Section } from "./section.js";
 import { Series } from "./series.js";
 import { Toolbar } from "./toolbar.js";
@@ -87,6 +88,7 @@ class Board {
     const { catalog, view } = this.context;
     const { error, amount, sections } = sectionsOf(catalog.metrics ?? [], view.now);
     this.toolbar.show({ error, amount });
+    this.toolbar.root.hidden = catalog.runs ? !catalog.metrics.some(isCurve) : catalog.projects?.length === 0;
     this.list.style.setProperty("--columns", view.now.columns || "auto-fill");
     attribute(this.list, "data-columns", view.now.columns ? "set" : null);
     const kept = new Set();
@@ -134,18 +136,7 @@ class Board {
     const { catalog, view } = this.context;
     if (catalog.error)
       return el("div", { class: "empty" }, el("p", {}, catalog.error.message), el("p", {}, catalog.error.hint ?? ""));
-    if (catalog.projects?.length === 0) {
-      return el(
-        "div",
-        { class: "empty" },
-        el("p", {}, "No runs yet."),
-        el(
-          "pre",
-          { class: "mono" },
-          'import otel_trackio\n\nwith otel_trackio.init(project="first") as run:\n    run.log({"train/loss": 0.5}, step=0)',
-        ),
-      );
-    }
+    if (catalog.projects?.length === 0) return welcome();
     if (catalog.projects && !catalog.projects.some(({ name }) => name === view.now.project)) {
       return el("p", { class: "empty" }, "There is no project of this name.");
     }
@@ -222,15 +213,21 @@ class Board {
     if (!data) return card.draw({ lines: null, view });
     const own = sameAxis(data.x, view.x);
     const zoom = own ? [view.lo, view.hi] : [null, null];
+    const lines = linesOf(data, part ? whole : null, how);
     card.draw({
-      lines: linesOf(data, part ? whole : null, how),
+      lines,
       x: data.x,
       view,
       zoom,
       dark,
       token,
-      events: view.marks ? this.alerts.alongX(data.x, choice.ids) : [],
+      events: view.marks ? this.#events(data.x, choice.ids, lines) : [],
     });
+  }
+
+  #events(x, ids, lines) {
+    const marks = this.alerts.alongX(x, ids);
+    return this.zoomed ? marks : until(marks, x, extentOf(lines, false)?.[1]);
   }
 
   #resize() {
@@ -329,12 +326,29 @@ class Board {
     this.sizes.disconnect();
     this.drawNext.cancel();
     this.layoutSoon.cancel();
+    this.toolbar.close();
     this.series.close();
     this.alerts.close();
     for (const card of this.#cards.values()) card.rest();
     this.#open?.rest();
     this.context.highlight.set(null);
   }
+}
+
+/** How to begin, where there is nothing yet. */
+const FIRST_RUN = `import otel_trackio
+
+with otel_trackio.init(project="first") as run:
+    for step in range(100):
+        run.log({"train/loss": 1 / (step + 1)}, step)`;
+
+function welcome() {
+  return el(
+    "div",
+    { class: "empty" },
+    el("p", {}, "No runs yet. They show up here as soon as something is recorded:"),
+    el("pre", { class: "card mono" }, FIRST_RUN),
+  );
 }
 
 /** Whether a chart's axis is the page's. */

@@ -39,7 +39,9 @@ export function openPicker(page, columns, chosen, onChange) {
     told.textContent =
       found.length > MOST
         ? `${found.length - MOST} more: search to narrow them`
-        : plural(found.length, "match", "matches");
+        : search.value.trim()
+          ? plural(found.length, "match", "matches")
+          : plural(found.length, "column");
   };
   search.addEventListener("input", show);
   show();

@@ -82,13 +82,8 @@ export class Rules {
     }
   }
 
-  get #editable() {
-    const { about } = this.context.catalog;
-    return about !== null && !about.readonly;
-  }
-
   #draw() {
-    this.add.hidden = !this.#editable;
+    this.add.hidden = !this.context.catalog.editable;
     if (!this.#rules) return;
     const nothing =
       "None. A rule watches metrics while this server runs: a limit, NaN, or no data for a time.";
@@ -120,7 +115,7 @@ export class Rules {
           `tells ${rule.form === "slack" ? "Slack" : "a webhook"} at ${hostOf(rule.webhook)}`,
           deliveryText(this.#deliveries[rule.id]),
         ),
-      this.#editable &&
+      this.context.catalog.editable &&
         el(
           "div",
           { class: "rule-acts" },

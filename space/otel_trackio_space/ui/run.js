@@ -1,19 +1,23 @@
 /** Page Run: all there is of one run. */
 
 import { alertItem } from "./alerts.js";
+import { Attempts } from "./attempts.js";
 import { copyButton } from "./copy.js";
 import { duration as durationOf } from "./columns.js";
 import { add, el, fill } from "./dom.js";
 import { Edit } from "./edit.js";
 import { ago, count, duration, moment, plural } from "./format.js";
 import { linkTo } from "./link.js";
-import { Records } from "./records.js";
+import { KINDS, Records } from "./records.js";
 import { dot, stateOf } from "./runcell.js";
 import { RunCharts } from "./runcharts.js";
 import { Tree } from "./tree.js";
 
 /** Ms between two questions about a run that goes on. */
 const FRESH = 2000;
+
+/** Of each kind of record, the latest that are shown. */
+const MOST_RECORDS = 500;
 
 /** Alerts that are shown. */
 const MOST_ALERTS = 3;
@@ -43,10 +47,13 @@ class RunPage {
     this.banner = el("div", { class: "banners" });
     this.facts = el("dl", { class: "facts" });
     this.summary = new Tree(context, "Summary", "Nothing is in the summary.");
+    this.attempts = new Attempts();
     this.config = new Tree(context, "Config", "The run has no config.");
     this.alerts = el("section", { class: "run-alerts", "aria-label": "Alerts" });
     this.records = new Records(context);
     this.charts = new RunCharts(context);
+    const jump = () => this.records.element.scrollIntoView();
+    this.jump = el("button", { type: "button", class: "link", on: { click: jump } }, "Tables and images");
     this.python = el("pre", { class: "mono", tabindex: 0 });
     this.#build();
     const { catalog, view } = context;
@@ -68,13 +75,12 @@ class RunPage {
   }
 
   #build() {
-    const card = (title, ...content) =>
-      el(
-        "section",
-        { class: "card panel", "aria-label": title },
-        el("header", {}, el("h2", {}, title)),
-        content,
-      );
+    const facts = el(
+      "section",
+      { class: "card panel first", "aria-label": "Facts" },
+      el("header", {}, el("h2", {}, "Facts")),
+      this.facts,
+    );
     const load = el(
       "section",
       { class: "card panel", "aria-label": "In Python" },
@@ -92,14 +98,16 @@ class RunPage {
       el(
         "div",
         { class: "run-side" },
-        card("Facts", this.facts),
+        facts,
+        this.attempts.element,
         this.summary.element,
         this.config.element,
         load,
       ),
       el("div", { class: "run-main" }, this.alerts, this.charts.element, this.records.element),
     );
-    this.body.hidden = true;
+    this.body.hidden = this.jump.hidden = true;
+    add(this.charts.bar, this.jump);
     add(this.root, this.head, this.banner, this.body);
   }
 
@@ -130,17 +138,17 @@ class RunPage {
   /** Alerts and records, which the rest does not wait for. */
   async #readBeside(path, project, asked) {
     const { client } = this.context;
-    const [{ alerts }, tables, images] = await Promise.all([
+    const asks = (kind) => client.get(`${path}/records`, { kind, limit: MOST_RECORDS, brief: true });
+    const [{ alerts }, ...found] = await Promise.all([
       client.get("alerts", { project }),
-      client.get(`${path}/records`, { kind: "table" }),
-      client.get(`${path}/records`, { kind: "image" }),
+      ...KINDS.map(asks),
     ]);
     if (asked !== this.#asked) return;
     const own = alerts.filter((alert) => alert.run === this.id).sort((one, other) => other.time - one.time);
     this.#alerts(own);
     this.charts.mark(own);
-    const withRun = ({ records }) => records.map((record) => ({ ...record, run: this.id }));
-    this.records.show(withRun(tables), withRun(images));
+    this.records.show(this.id, Object.fromEntries(KINDS.map((kind, at) => [kind, found[at].records])));
+    this.jump.hidden = found.every(({ records }) => records.length === 0);
   }
 
   /** The latest; page Alerts has them all. */
@@ -173,6 +181,7 @@ class RunPage {
     this.#head();
     this.#banners(run);
     this.#facts(run);
+    this.attempts.show(run.attempts);
     this.summary.show(run.summary);
     this.config.show(run.config);
     this.python.textContent = run.python;
@@ -260,8 +269,6 @@ class RunPage {
       ["Took", duration(durationOf(run, Date.now()))],
       ["Last step", run.last_step !== null && count(run.last_step)],
       ["Points", count(run.points)],
-      ["Attempts", run.attempt > 1 && count(run.attempt)],
-      ["Ranks", run.ranks.length > 1 && `${run.ranks.length}: ${run.ranks.join(", ")}`],
     ];
     const shown = lines.filter(([, value]) => value);
     fill(

@@ -1,7 +1,8 @@
 /** What a cell of the table of runs shows, and how wide its column is. */
 
 import { el } from "./dom.js";
-import { ago, duration, moment, number } from "./format.js";
+import { figure } from "./figure.js";
+import { ago, duration, moment } from "./format.js";
 import { linkTo } from "./link.js";
 import { plain } from "./nested.js";
 import { asNumber } from "./table.js";
@@ -19,6 +20,9 @@ const WIDTHS = {
 
 /** Characters that the padding of a cell, and an arrow in the heading, take. */
 const BESIDE = 3;
+
+/** The same that the dot before a name takes. */
+const DOT = 3;
 
 /** Rows whose texts decide how wide a column is. */
 const SAMPLE = 300;
@@ -83,7 +87,7 @@ export function textOf(column, value) {
   if (column.shows === "tags") return value.join("   "); // As wide as the tags with their edges.
   const known = asNumber(value);
   if (known === undefined || typeof value === "string") return plain(value);
-  return column.part === "run" ? known.toLocaleString("en") : number(known, 5);
+  return figure(known, 5);
 }
 
 /**
@@ -98,5 +102,6 @@ export function widthOf(column, rows) {
     const value = row.cells[column.id];
     if (value !== undefined) longest = Math.max(longest, textOf(column, value).length);
   }
-  return Math.max(least, Math.min(most, longest)) + BESIDE;
+  const dot = column.shows === "name" ? DOT : 0;
+  return Math.max(least, Math.min(most, longest)) + BESIDE + dot;
 }

@@ -8,6 +8,9 @@ import { inksOf, measures } from "./device.js";
 import { el } from "./dom.js";
 import { Wall } from "./wall.js";
 
+/** Of keys: "layer2" before "layer10". */
+const { compare } = new Intl.Collator("en", { numeric: true });
+
 /** Charts of training that fit a screen. */
 const FEW = 2;
 
@@ -63,7 +66,7 @@ export class RunCharts {
     const placed = { ...run, order: catalog.byId.get(run.id)?.order ?? 0 };
     const training = drawn
       .filter((metric) => !isSystem(metric))
-      .sort((one, other) => isResult(other) - isResult(one))
+      .sort((one, other) => isResult(other) - isResult(one) || compare(one.key, other.key))
       .map((metric) => this.#curve(metric, placed));
     const hardware = measures(drawn.filter(isSystem)).map((measure) => this.#measure(measure, placed));
     this.bar.hidden = drawn.length === 0;

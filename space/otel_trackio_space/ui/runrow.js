@@ -2,9 +2,12 @@
 
 import { el } from "./dom.js";
 import { inkOf } from "./colour.js";
-import { ago, count, duration, number } from "./format.js";
+import { ago, count, duration, number, shortened } from "./format.js";
 import { icon } from "./icons.js";
 import { linkTo } from "./link.js";
+
+/** Letters of a name that fit into a row: of longer ones the ends matter, as in "…-seed3". */
+const LETTERS = 26;
 
 /**
  * A run: whether it is shown, how it is doing, and what can be done with it.
@@ -17,10 +20,11 @@ export function runRow({ view, highlight, theme }, { run, shown, inner, base, or
     type: "checkbox",
     class: "swatch",
     checked: shown,
+    "aria-label": `${run.name} ${run.state}`,
     style: { "--swatch": inkOf(order, theme.dark).colour },
     on: { change: () => acts.show([run.id], box.checked) },
   });
-  const name = el("span", { class: "run-name" }, run.name);
+  const name = el("span", { class: "run-name" }, shortened(run.name, LETTERS));
   const enter = () => {
     name.title = titleOf(run);
     highlight.set(shown || base ? line : null);
@@ -39,7 +43,6 @@ export function runRow({ view, highlight, theme }, { run, shown, inner, base, or
       box,
       el("i", { class: "dot", data: { state: run.state }, title: run.state }),
       name,
-      el("span", { class: "unseen" }, run.state),
     ),
     el(
       "span",
@@ -114,7 +117,7 @@ export function groupRow({ view, highlight, theme }, { group, folded, on, some }
       },
       icon("chevron"),
     ),
-    el("label", {}, box, el("span", { class: "run-name group-name", title: group.name }, group.name)),
+    el("label", {}, box, el("span", { class: "run-name group-name", title: group.name }, shortened(group.name, LETTERS))),
     el("span", { class: "count" }, count(group.runs.length)),
     el(
       "span",

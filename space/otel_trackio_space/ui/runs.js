@@ -5,6 +5,7 @@ import { add, attribute, download, el, fill, settled } from "./dom.js";
 import { Edit } from "./edit.js";
 import { count, plural } from "./format.js";
 import { Grid } from "./grid.js";
+import { whyNothing } from "./nothing.js";
 import { openPicker } from "./picker.js";
 import { cellOf, widthOf } from "./runcell.js";
 import { ConfigDiff } from "./configdiff.js";
@@ -71,7 +72,8 @@ class RunsPage {
     this.#stops = [
       this.view.on(() => this.#show(), ...FIELDS),
       this.catalog.on("runs", () => this.#show()),
-      this.catalog.on("projects", () => this.#showBar()),
+      this.catalog.on("projects", () => this.#show()),
+      this.catalog.on("error", () => this.#show()),
       this.catalog.on("change", () => this.#freshen()),
       context.theme.on(() => this.#show()),
     ];
@@ -104,24 +106,19 @@ class RunsPage {
     const button = (text, click) => el("button", { type: "button", on: { click } }, text);
     this.plot = button("Scatter", () => this.#toggleScatter());
     this.told = el("span", { class: "soft", role: "status" });
-    add(
-      this.root,
-      el("h1", { class: "unseen" }, "Runs"),
-      el(
-        "div",
-        { class: "tools" },
-        this.find,
-        this.state,
-        button("Columns", () => this.#pickColumns()),
-        this.plot,
-        button("CSV", () => this.#save()),
-        this.told,
-      ),
-      this.bar,
-      this.scatter.element,
-      this.diff.element,
-      this.grid.element,
+    this.tools = el(
+      "div",
+      { class: "tools" },
+      this.find,
+      this.state,
+      button("Columns", () => this.#pickColumns()),
+      this.plot,
+      button("CSV", () => this.#save()),
+      this.told,
     );
+    this.nothing = el("div", { class: "card empty" });
+    this.parts = [this.bar, this.scatter.element, this.diff.element, this.grid.element];
+    add(this.root, el("h1", { class: "unseen" }, "Runs"), this.tools, this.parts, this.nothing);
   }
 
   #show() {
@@ -129,11 +126,7 @@ class RunsPage {
     const { now } = this.view;
     if (document.activeElement !== this.find) this.find.value = now.find;
     this.state.value = now.state;
-    this.root.classList.toggle("waiting", !runs);
-    if (!runs) {
-      this.told.textContent = "Loading";
-      return;
-    }
+    if (this.#isWithout(runs)) return;
     this.#possible = possible(runs, metrics);
     const known = new Map(this.#possible.map((column) => [column.id, column]));
     const asked = now.cols.length ? now.cols : usual(runs, metrics);
@@ -141,6 +134,18 @@ class RunsPage {
     this.#ask();
     this.#arrange(known);
     this.#showBar();
+  }
+
+  /** Says that there are no runs, or not yet. */
+  #isWithout(runs) {
+    const why = whyNothing(this.catalog, this.view.now.project);
+    this.tools.hidden = why !== null;
+    this.nothing.hidden = why === null;
+    fill(this.nothing, why);
+    if (!why && runs) return false;
+    for (const part of this.parts) part.hidden = true;
+    this.told.textContent = "Loading";
+    return true;
   }
 
   /** Filters, orders and draws the rows. */
@@ -167,6 +172,9 @@ class RunsPage {
       fixed: column.id === "run:name",
       width: widthOf(column, this.#all),
     }));
+    this.grid.element.hidden = false;
+    this.nothing.hidden = left.length > 0;
+    fill(this.nothing, runs.length ? "No run matches the filter." : "No runs.");
     this.grid.show([pick, ...shown], this.#rows, order);
     this.told.textContent =
       left.length === runs.length

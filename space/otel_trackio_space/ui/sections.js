@@ -3,8 +3,8 @@
 import { pattern } from "./choice.js";
 
 /** The name of the section of metrics without a prefix, and of pinned charts. */
-export const PLAIN = "";
-export const PINNED = "pinned";
+const PLAIN = "";
+const PINNED = "pinned";
 
 /** What the recorder counts of values that were not finite, which charts mark where they were. */
 const COUNTED = /^training\.nonfinite(\{|$)/;

@@ -41,7 +41,7 @@ export class Sidebar {
       "project",
       "lines",
     );
-    catalog.on("runs", () => this.drawSoon());
+    for (const event of ["runs", "projects"]) catalog.on(event, () => this.drawSoon());
     theme.on(() => this.drawSoon());
     highlight.on((id) => this.#mark(id));
     this.drawSoon();
@@ -111,8 +111,9 @@ export class Sidebar {
     this.error.textContent = choice.error;
     this.latest.checked = now.latest;
     const { length } = choice.matching;
+    const none = catalog.projects?.length === 0;
     this.amount.textContent =
-      catalog.runs === null ? "…" : `${count(choice.shown.length)} of ${count(choice.all)} shown`;
+      catalog.runs || none ? `${count(choice.shown.length)} of ${count(choice.all)} shown` : "…";
     this.all.checked = length > 0 && choice.shown.length === length;
     this.all.indeterminate = choice.shown.length > 0 && choice.shown.length < length;
     this.#groups(now.group);

@@ -5,11 +5,14 @@ import { deviceOf, devices, inksOf, measures } from "./device.js";
 import { add, el, fill } from "./dom.js";
 import { count } from "./format.js";
 import { linkTo } from "./link.js";
+import { whyNothing } from "./nothing.js";
 import { dot } from "./runcell.js";
 import { Wall } from "./wall.js";
 
 /** Runs that are shown together, the newest of those chosen. */
 const MOST = 10;
+
+const UNMEASURED = "No run of this project measured its hardware. Metrics named hw.* and system.* stand here.";
 
 /** See main.js. */
 export const page = {
@@ -37,19 +40,20 @@ class SystemPage {
     this.clock = clockChoice(view);
     this.reset = resetButton(view);
     this.runs = el("div", { class: "run-links" });
+    this.tools = el(
+      "div",
+      { class: "tools" },
+      this.clock.element,
+      this.rank,
+      this.device,
+      this.reset.element,
+      this.runs,
+    );
     this.nothing = el("div", { class: "card empty" });
     add(
       root,
       el("h1", { class: "unseen" }, "System"),
-      el(
-        "div",
-        { class: "tools" },
-        this.clock.element,
-        this.rank,
-        this.device,
-        this.reset.element,
-        this.runs,
-      ),
+      this.tools,
       this.nothing,
       this.wall.element,
     );
@@ -67,7 +71,9 @@ class SystemPage {
       "from",
       "to",
     ];
-    this.stops = [view.on(() => this.#show(), ...fields), catalog.on("runs", () => this.#show())];
+    const show = () => this.#show();
+    const events = ["runs", "projects", "error"];
+    this.stops = [view.on(show, ...fields), ...events.map((event) => catalog.on(event, show))];
     this.#show();
   }
 
@@ -100,7 +106,7 @@ class SystemPage {
       events: [],
     });
     for (const [select, value] of [
-      [this.rank, rank],
+      [this.rank, /^\d+$/.test(rank) ? rank : ""],
       [this.device, device],
     ])
       select.value = value;
@@ -141,16 +147,12 @@ class SystemPage {
   }
 
   #empty(runs, found) {
-    const { catalog } = this.context;
-    const text = !catalog.runs
-      ? "Loading"
-      : !found.length
-        ? "No run of this project measured its hardware. Metrics named hw.* and system.* stand here."
-        : runs.length
-          ? ""
-          : "No run is chosen.";
-    this.nothing.textContent = text;
-    this.nothing.hidden = !text;
+    const { catalog, view } = this.context;
+    const text = !catalog.runs ? "Loading" : !found.length ? UNMEASURED : runs.length ? null : "No run is chosen.";
+    const why = whyNothing(catalog, view.now.project) ?? text;
+    fill(this.nothing, why);
+    this.nothing.hidden = why === null;
+    this.tools.hidden = found.length === 0;
   }
 }
 

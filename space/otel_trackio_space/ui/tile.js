@@ -2,6 +2,7 @@
 
 import { axisOf } from "./axes.js";
 import { Chart } from "./chart.js";
+import { lastOf } from "./curves.js";
 import { el, fill } from "./dom.js";
 import { number } from "./format.js";
 import { fillLegend } from "./legend.js";
@@ -12,6 +13,9 @@ const HEIGHT = 170;
 /** How near a value must be to the crosshair to be named, and an alert, in pixels. */
 const REACH = 24;
 const EVENT = 6;
+
+/** Letters of a name of which two stand side by side in the legend. */
+const SHORT = 14;
 
 /** Lines that a screen reader is told of. */
 const NAMED = 8;
@@ -33,12 +37,13 @@ export class Tile {
     });
     this.note = el("p", { class: "tile-note soft" });
     this.legend = el("ul", { class: "legend" });
+    this.last = el("strong");
     this.unit = el("span", { class: "soft" });
     const title = el("h3", { title: card.description || card.id }, card.title);
     this.element = el(
       "section",
       { class: "card tile", "aria-label": card.title },
-      el("header", {}, title, this.unit),
+      el("header", {}, title, el("span", { class: "tile-last" }, this.last, " ", this.unit)),
       this.host,
       this.note,
       this.legend,
@@ -66,6 +71,8 @@ export class Tile {
     this.unit.textContent = unit;
     this.note.textContent = lines.length ? "" : wall.isHere(card) ? "No values." : "Loading";
     this.host.hidden = lines.length === 0;
+    const alone = lines.length === 1 && lines[0].name === card.title;
+    this.last.textContent = alone ? number(lastOf(lines[0].y)) : "";
     if (!lines.length) return fill(this.legend);
     const width = this.host.clientWidth;
     if (!width) return;
@@ -79,8 +86,9 @@ export class Tile {
       events: wall.events,
       size: { width, height: HEIGHT },
     });
-    fillLegend(this.legend, lines, { all: false, onHover: (id) => wall.highlight.set(id) });
-    const last = lines.toReversed().map(({ name, y }) => `${name} ${number(y.findLast(Number.isFinite))}`);
+    this.legend.classList.toggle("short", lines.every(({ name }) => name.length <= SHORT));
+    fillLegend(this.legend, alone ? [] : lines, { all: false, onHover: (id) => wall.highlight.set(id) });
+    const last = lines.toReversed().map(({ name, y }) => `${name} ${number(lastOf(y))}`);
     this.host.setAttribute(
       "aria-label",
       `${card.title} ${unit}: last ${last.slice(0, NAMED).join(", ")}. Arrow keys read values.`,

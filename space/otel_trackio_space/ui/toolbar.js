@@ -1,8 +1,9 @@
-/** The controls above the charts. Each shows the view, and changes it. */
+/** The controls above the charts: in a row what is used most, the rest behind a button. */
 
 import { el, fill, attribute } from "./dom.js";
-import { duration, moment, number } from "./format.js";
+import { duration, moment, number, plural } from "./format.js";
 import { icon } from "./icons.js";
+import { Popup } from "./popup.js";
 import { isCurve } from "./sections.js";
 import { halfLifeAt, longest, placeOf } from "./smooth.js";
 
@@ -27,14 +28,23 @@ const COLUMNS = [
   [6, "6"],
 ];
 
+const LOGY = ["logy", "Log y", "A logarithmic y axis"];
+
 const SWITCHES = [
-  ["logy", "Log y", "A logarithmic y axis"],
   ["logx", "Log x", "A logarithmic x axis"],
   ["clip", "Clip outliers", "The y axis shows the 1st to the 99th percentile of what is in view"],
   ["envelope", "Envelope", "The least and greatest value of each bucket, behind the line"],
   ["legend", "Legend", "The runs' names and last values below each chart"],
   ["marks", "Alerts", "Alerts as flags on the charts"],
 ];
+
+const SMOOTHING = [
+  "A moving average in time: a point this many steps back counts half as much as the newest.",
+  "0 is off. The raw line stays behind the smooth one.",
+].join(" ");
+
+/** In less room, in pixels, all controls but the filter stand behind the button. */
+const NARROW = 800;
 
 export class Toolbar {
   /** @param {object} context see main.js */
@@ -44,46 +54,52 @@ export class Toolbar {
     this.find = el("input", {
       type: "search",
       class: "find",
-      placeholder: "Filter metrics (regex)",
+      placeholder: "Filter metrics",
+      title: "A regular expression, such as loss|accuracy",
       "aria-label": "Filter metrics by a regular expression",
       "aria-describedby": "ot-find-error",
       on: { input: () => view.change({ metrics: this.find.value }, "gradual") },
     });
     this.error = el("span", { class: "wrong", id: "ot-find-error", role: "status" });
     this.amount = el("span", { class: "soft amount" });
-    this.more = el(
-      "button",
-      { class: "options-button", type: "button", "aria-expanded": "false", on: { click: () => this.#toggle() } },
-      icon("sliders"),
-      "Options",
-    );
     this.zoom = el("button", {
       class: "zoom",
       type: "button",
       title: "Show all again (double click or Escape on a chart)",
       on: { click: () => view.change({ lo: null, hi: null }) },
     });
-    this.options = el(
-      "div",
-      { class: "options" },
-      this.#axis(),
-      this.#smoothing(),
-      this.#lines(),
-      this.#switches(),
-      this.#columns(),
-    );
+    const logy = this.#switch(...LOGY);
+    const others = SWITCHES.map((each) => this.#switch(...each));
+    this.switches = [logy, ...others];
+    this.often = el("div", { class: "often" }, this.#axis(), this.#smoothing(), this.#lines(), logy);
+    const switches = el("div", { class: "switches", role: "group", "aria-label": "Switches" }, others);
+    const rest = el("div", { class: "options" }, switches, this.#ranks(), this.#columns());
+    this.popup = new Popup("Options", icon("sliders"), rest);
     this.root = el(
       "div",
       { class: "toolbar", role: "group", "aria-label": "How charts are drawn" },
-      el("div", { class: "toolbar-top" }, this.find, this.error, this.amount, this.zoom, this.more),
-      this.options,
+      this.find,
+      this.error,
+      this.amount,
+      this.zoom,
+      el("div", { class: "controls" }, this.often, this.popup.root),
     );
+    this.sizes = new ResizeObserver(() => this.#fit());
+    this.sizes.observe(this.root);
   }
 
-  /** On a phone the options are folded away. */
-  #toggle() {
-    const open = this.root.classList.toggle("opened");
-    attribute(this.more, "aria-expanded", String(open));
+  /** Where there is little room, or charts are what matters, all goes behind the button. */
+  #fit() {
+    const narrow = this.root.clientWidth < NARROW || this.context.view.now.embed;
+    if (narrow === this.narrow) return;
+    this.narrow = narrow;
+    if (narrow) this.popup.box.prepend(this.often);
+    else this.popup.root.before(this.often);
+  }
+
+  close() {
+    this.sizes.disconnect();
+    this.popup.close();
   }
 
   #select(name, title, entries, read = String) {
@@ -106,13 +122,20 @@ export class Toolbar {
   #lines() {
     const [select, label] = this.#select("lines", "Lines", LINES);
     this.lines = select;
+    label.classList.add("quiet"); // Its choices say what it is.
     return label;
   }
 
   #columns() {
     const [select, label] = this.#select("columns", "Columns", COLUMNS, Number);
     this.columns = select;
-    label.classList.add("wide-only");
+    return label;
+  }
+
+  /** Only where a run has several. */
+  #ranks() {
+    const [select, label] = this.#select("rank", "Ranks", []);
+    [this.rank, this.rankLabel] = [select, label];
     return label;
   }
 
@@ -140,8 +163,7 @@ export class Toolbar {
       "div",
       {
         class: "control smoothing",
-        title:
-          "Time-weighted exponential moving average: after one half-life a value counts half. The raw line stays behind it.",
+        title: SMOOTHING,
       },
       el("span", {}, "Smoothing"),
       this.slider,
@@ -155,22 +177,10 @@ export class Toolbar {
     return longest(steps.reduce((most, each) => Math.max(most, each), 0));
   }
 
-  #switches() {
+  #switch(name, title, meaning) {
     const { view } = this.context;
-    this.switches = SWITCHES.map(([name, title, meaning]) =>
-      el(
-        "button",
-        {
-          class: "switch",
-          type: "button",
-          title: meaning,
-          data: { name },
-          on: { click: () => view.change({ [name]: !view.now[name] }) },
-        },
-        title,
-      ),
-    );
-    return el("div", { class: "switches", role: "group", "aria-label": "Switches" }, this.switches);
+    const press = { click: () => view.change({ [name]: !view.now[name] }) };
+    return el("button", { class: "switch", type: "button", title: meaning, data: { name }, on: press }, title);
   }
 
   /** Shows the view, and what came of the filter. */
@@ -179,15 +189,24 @@ export class Toolbar {
     put(this.find, view.metrics);
     attribute(this.find, "aria-invalid", error ? "true" : null);
     this.error.textContent = error;
-    this.amount.textContent = `${amount} ${amount === 1 ? "chart" : "charts"}`;
+    this.amount.textContent = plural(amount, "chart");
     this.#showAxis(view.x);
     put(this.slider, String(placeOf(view.smooth, this.#most())));
     put(this.halfLife, String(view.smooth));
     attribute(this.slider, "aria-valuetext", view.smooth ? `half-life of ${view.smooth} steps` : "off");
     this.lines.value = view.lines;
     this.columns.value = String(view.columns);
+    this.#showRanks(view.rank);
     for (const each of this.switches) attribute(each, "aria-pressed", String(view[each.dataset.name]));
     this.#showZoom(view);
+  }
+
+  #showRanks(rank) {
+    const ranks = [...new Set((this.context.catalog.runs ?? []).flatMap((run) => run.ranks))].sort((a, b) => a - b);
+    this.rankLabel.hidden = ranks.length < 2 && !rank;
+    const entries = [["", "The lowest"], ["all", "All"], ...ranks.map((each) => [String(each), `Rank ${each}`])];
+    fill(this.rank, optionsOf(entries));
+    this.rank.value = rank;
   }
 
   #showAxis(x) {

@@ -1,12 +1,15 @@
 /** The box beside the crosshair: all lines' values there, the nearest standing out. */
 
 import { el, fill } from "./dom.js";
-import { count, delta, number } from "./format.js";
+import { count, delta, shortened, steady } from "./format.js";
 import { fitting } from "./reading.js";
 
 /** Pixels between the crosshair and the box, and the box and the window's edge. */
 const BESIDE = 16;
 const EDGE = 8;
+
+/** Letters of a name. */
+const LETTERS = 32;
 
 /** In a window narrower than this the box would cover the chart; below it are the ticks. */
 const NARROW = 760;
@@ -38,17 +41,18 @@ export class Tooltip {
       el("div", { class: "tooltip-title" }, title),
       events.map((event) => el("div", { class: "tooltip-event" }, "⚑ ", event)),
       rows.length ? null : el("div", { class: "soft" }, "no values here"),
-      above ? el("div", { class: "soft" }, `${count(above)} higher`) : null,
+      above ? el("div", { class: "soft" }, `${count(above)} more above`) : null,
       el(
         "table",
         {},
+        rows.length ? headOf({ deltas, raws, ranges }) : null,
         el(
           "tbody",
           {},
           shown.map((row) => rowOf(row, row === rows[nearest], { deltas, raws, ranges })),
         ),
       ),
-      below ? el("div", { class: "soft" }, `${count(below)} lower`) : null,
+      below ? el("div", { class: "soft" }, `${count(below)} more below`) : null,
     );
     this.box.hidden = false;
     this.#place(place);
@@ -74,16 +78,24 @@ export class Tooltip {
   }
 }
 
+/** What the columns are; for a value alone that needs no word. */
+function headOf({ deltas, raws, ranges }) {
+  if (!deltas && !raws && !ranges) return null;
+  const names = [raws ? "smooth" : "value", deltas && "to baseline", raws && "raw", ranges && "range"];
+  const heads = ["", "", ...names.filter(Boolean)].map((name) => el("th", {}, name));
+  return el("thead", {}, el("tr", {}, heads));
+}
+
 function rowOf({ line, value, raw, range, odd, delta: difference }, near, { deltas, raws, ranges }) {
-  const shown = [value === null ? null : number(value), odd || null].filter(Boolean).join(" ");
+  const shown = [value === null ? null : steady(value), odd || null].filter(Boolean).join(" ");
   return el(
     "tr",
     { class: [near && "near", line.base && "base"].filter(Boolean).join(" ") },
-    el("td", {}, el("i", { class: "stroke", style: { "--swatch": line.colour } })),
-    el("td", { class: "name" }, line.name, line.base ? " (baseline)" : ""),
+    el("td", {}, el("i", { class: line.dash?.length ? "stroke dashed" : "stroke", style: { "--swatch": line.colour } })),
+    el("td", { class: "name" }, shortened(line.name, LETTERS), line.base ? " (baseline)" : ""),
     el("td", { class: "value" }, shown),
     deltas && el("td", { class: "extra" }, difference === null ? "" : delta(difference)),
-    raws && el("td", { class: "extra" }, raw === null ? "" : `raw ${number(raw)}`),
-    ranges && el("td", { class: "extra" }, range ? `${number(range[0], 3)} … ${number(range[1], 3)}` : ""),
+    raws && el("td", { class: "extra" }, raw === null ? "" : steady(raw)),
+    ranges && el("td", { class: "extra" }, range ? `${steady(range[0], 3)} … ${steady(range[1], 3)}` : ""),
   );
 }

@@ -2,7 +2,7 @@
 
 import { copyButton } from "./copy.js";
 import { el, fill } from "./dom.js";
-import { number } from "./format.js";
+import { figure } from "./figure.js";
 import { isBranch, leaves, plain, searched } from "./nested.js";
 
 /** Leaves beyond which a search is offered. */
@@ -79,6 +79,6 @@ function inner(key, value, open) {
 }
 
 function leaf(key, value) {
-  const text = typeof value === "number" ? number(value, 6) : plain(value);
+  const text = typeof value === "number" ? figure(value) : plain(value);
   return [el("span", { class: "key" }, key), el("span", { class: "value", title: plain(value) }, text)];
 }

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
-import sqlite3
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -16,7 +13,6 @@ import numpy as np
 import pytest
 
 import otel_trackio
-from otel_trackio import layout
 
 Noted: TypeAlias = list[tuple[int, float]]
 """Step and value of each point of a metric, in the order logged."""
@@ -203,21 +199,11 @@ def _hardware(shelf: Shelf) -> None:
 
 
 def _records(shelf: Shelf) -> None:
-    """Tables of two steps and an image, as FORMAT.md has them: nothing of ours logs them yet."""
+    """Tables of two steps, one of many rows, images, texts and a trace."""
     with shelf.run("records", "with-tables") as book:
-        book.log({"loss": 1}, 0)
-    rows = [["a cat", 0.75, None], ["<b>a dog</b>", 1e-9, True]]
-    dot = (
-        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAA"
-        "AABJRU5ErkJggg=="
-    )
-    found = (
-        ("table", "samples", 1, {"columns": ["text", "score", "right"], "data": rows[:1]}),
-        ("table", "samples", 2, {"columns": ["text", "score", "right"], "data": rows}),
-        ("image", "a dot", 2, {"url": f"data:image/png;base64,{dot}", "caption": "one red dot"}),
-    )
-    (file,) = layout.run_files(layout.run_dir(shelf.dir, shelf.ids["with-tables"]))
-    with closing(sqlite3.connect(file)) as db, db:
-        for seq, (kind, key, step, data) in enumerate(found, 1_000_000):
-            record = (seq, kind, key, step, time.time_ns(), json.dumps(data))
-            db.execute("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)", record)
+        rows = [["a cat", 0.75, None], ["<b>a dog</b>", 1e-9, True]]
+        for step in (1, 2):
+            table = otel_trackio.Table(["text", "score", "right"], rows[:step])
+            book.run.log({"loss": 1, "samples": table}, step)
+        dot = otel_trackio.Image(np.array([[[255, 0, 0]]], np.uint8), "one red dot")
+        book.run.log({"a dot": dot}, 2)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.space import oracle
 from tests.space.browser.shelf import RATES, SEEDS, SPIKE, STEPS, Noted, Shelf
@@ -236,7 +236,7 @@ def test_outliers_are_clipped(look: Callable[..., Chart]) -> None:
     """The chart says so, and looks otherwise."""
     chart = look("gradient/norm")
     before = chart.plot.screenshot()
-    chart.page.get_by_role("button", name="Clip outliers").click()
+    press(chart, "Clip outliers")
     expect(chart.card.get_by_text("1st to 99th percentile")).to_be_visible()
     until(lambda: differs(before, chart), chart.page)
 
@@ -246,11 +246,19 @@ def test_switches_change_the_picture(look: Callable[..., Chart], switch: str) ->
     """Each is pressed or not, and the chart looks otherwise."""
     chart = look()
     before = chart.plot.screenshot()
-    button = chart.page.get_by_role("button", name=switch)
+    press(chart, switch)
+    until(lambda: differs(before, chart), chart.page)
+
+
+def press(chart: Chart, switch: str) -> None:
+    """Turns a switch on or off; those that are not in the row stand behind its button."""
+    button = chart.page.get_by_role("button", name=switch, exact=True)
+    if not button.is_visible():
+        chart.page.get_by_role("button", name="Options").click()
     pressed = button.get_attribute("aria-pressed")
     button.click()
     expect(button).to_have_attribute("aria-pressed", "false" if pressed == "true" else "true")
-    until(lambda: differs(before, chart), chart.page)
+    button.press("Escape")
 
 
 def differs(before: bytes, chart: Chart) -> None:
@@ -314,9 +322,17 @@ def test_a_chart_in_full_screen(look: Callable[..., Chart]) -> None:
     expect(dialog).to_be_visible()
     inside("full=train/loss", chart)
     expect(dialog.get_by_role("listitem")).to_have_count(12)
+    until(lambda: stands_above(dialog.locator("canvas"), dialog.get_by_role("list")), chart.page)
     chart.page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     assert "full=" not in chart.page.url
+
+
+def stands_above(one: Locator, other: Locator) -> None:
+    boxes = [each.bounding_box() for each in (one, other)]
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    assert boxes[0]["y"] + boxes[0]["height"] <= boxes[1]["y"]
 
 
 def test_charts_share_their_crosshair(look: Callable[..., Chart]) -> None:

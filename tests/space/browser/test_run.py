@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import expect
 
+from otel_trackio import layout
 from tests.space.browser.dashboard import ROOT
 from tests.space.browser.shelf import Shelf
 from tests.space.browser.visitor import MINUS, TO, Visitor, until
@@ -84,11 +88,66 @@ def test_a_run_shows_its_tables_and_images(visitor: Callable[..., Visitor], shel
     """Of the last step, or of the one that is chosen; what is missing is not what is false."""
     view = {"page": "run", "project": "records", "run": shelf.ids["with-tables"]}
     came = visitor().open(view)
-    rows = [["a cat", "0.75", TO], ["<b>a dog</b>", "1e" + MINUS + "9", "true"]]
+    rows = [["1", "a cat", "0.75", TO], ["2", "<b>a dog</b>", "1e" + MINUS + "9", "true"]]
     until(lambda: same(came.table("samples"), rows), came.page)
-    came.page.get_by_role("combobox", name="Which samples").select_option(label="step 1")
+    came.page.get_by_role("slider", name="Step of samples").fill("0")
     until(lambda: same(came.table("samples"), rows[:1]), came.page)
     expect(came.page.get_by_role("img", name="one red dot")).to_be_visible()
+
+
+def test_an_image_whose_file_is_missing(visitor: Callable[..., Visitor], shelf: Shelf) -> None:
+    """The page says so, with its caption, instead of a broken picture."""
+    with shelf.run("pictures", "afar") as book:
+        book.log({"loss": 1}, 0)
+    (file,) = layout.run_files(layout.run_dir(shelf.dir, shelf.ids["afar"]))
+    data = json.dumps({"file": "map.png", "caption": "attention of layer 3"})
+    with closing(sqlite3.connect(file)) as db, db:
+        db.execute(
+            "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)", (10**6, "image", "maps", 0, 0, data)
+        )
+    came = visitor()
+    came.witness.allow("404", "Failed to load resource")
+    came.open({"page": "run", "project": "pictures", "run": shelf.ids["afar"]})
+    came.button("Tables and images").click()
+    card = came.page.get_by_role("region", name="maps")
+    expect(card.get_by_text("The file of this image is not here")).to_be_visible()
+    expect(card.get_by_text("attention of layer 3")).to_be_visible()
+    expect(card.get_by_role("img")).to_have_count(0)
+
+
+def test_a_run_tells_of_its_attempts(visitor: Callable[..., Visitor], shelf: Shelf) -> None:
+    """The latest first: how each ended, and how far it came."""
+    came = visitor().open({"page": "run", "project": "odd", "run": shelf.ids["resumed"]})
+    attempts = came.page.get_by_role("region", name="Attempts", exact=True)
+    lines = attempts.get_by_role("row")
+    expect(lines.nth(1)).to_contain_text(re.compile(r"^2finished.*149$"))
+    expect(lines.nth(2)).to_contain_text(re.compile(r"^1finished.*99$"))
+    assert came.faults() == []
+
+
+def test_a_run_tells_of_its_ranks(visitor: Callable[..., Visitor], shelf: Shelf) -> None:
+    """Each with its state; a run of one attempt and one rank says nothing of either."""
+    came = visitor().open({"page": "run", "project": "ranks", "run": shelf.ids["two"]})
+    lines = came.page.get_by_role("region", name="Ranks", exact=True).get_by_role("row")
+    expect(lines.nth(1)).to_contain_text(re.compile(r"^0finished.*39$"))
+    expect(lines.nth(2)).to_contain_text(re.compile(r"^1finished.*39$"))
+    came.open({"page": "run", "project": "odd", "run": shelf.ids["single"]})
+    came.sees("plain")
+    expect(came.page.get_by_role("region", name=re.compile("Attempts|Ranks"))).to_have_count(0)
+
+
+def test_charts_of_a_run_are_in_natural_order(
+    visitor: Callable[..., Visitor], shelf: Shelf
+) -> None:
+    """Results first, then layer 2 before layer 10; a curve alone has its last value beside it."""
+    with shelf.run("layers", "deep") as book:
+        for step in range(3):
+            values = {f"layer{n}/norm": n + step / 4 for n in (10, 2, 1)}
+            book.log({**values, "train/loss": step + 0.5}, step)
+    came = visitor().open({"page": "run", "project": "layers", "run": shelf.ids["deep"]})
+    heads = came.page.get_by_role("heading", level=3)
+    expect(heads).to_have_text(["train/loss", "layer1/norm", "layer2/norm", "layer10/norm"])
+    expect(came.page.get_by_role("region", name="layer10/norm")).to_contain_text("10.5")
 
 
 def same(table: list[dict[str, str]], rows: list[list[str]]) -> None:

@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 import otel_trackio
 from tests.e2e.puppet import Puppet
+from tests.space.browser.dashboard import Dashboard
 from tests.space.browser.shelf import RATES, SEEDS, Shelf
 from tests.space.browser.visitor import Visitor, number, until
 
@@ -82,6 +83,34 @@ def test_a_filter_leaves_the_runs_that_match(runs: Visitor, typed: str, left: li
     """Words, comparisons, and both at once."""
     runs.page.get_by_role("searchbox", name="Filter the table").fill(typed)
     shows(runs, left[::-1])
+
+
+def test_a_filter_that_leaves_nothing_says_so(runs: Visitor) -> None:
+    """Until it is cleared."""
+    box = runs.page.get_by_role("searchbox", name="Filter the table")
+    box.fill("nothing has this")
+    runs.sees("No run matches the filter")
+    box.fill("")
+    expect(runs.page.get_by_text("No run matches the filter")).to_be_hidden()
+
+
+def test_without_runs_every_page_says_so(
+    visitor: Callable[..., Visitor], own: Shelf, trainee: Callable[..., Puppet]
+) -> None:
+    """With the lines that record one; the first that comes shows up by itself."""
+    own.dir.mkdir()
+    with Dashboard(own.dir) as server:
+        came = visitor(server)
+        for page in ("system", "alerts", "runs"):
+            came.open({"page": page})
+            came.sees("No runs yet")
+            came.sees(re.compile("otel_trackio.init"))
+            expect(came.page.get_by_role("main").get_by_role("button")).to_have_count(0)
+        process = trainee(own.dir)
+        process.init("first", run_name="newcomer")
+        process.log(0, 3)
+        came.sees("newcomer")
+        came.page.close()
 
 
 def test_one_state_alone(runs: Visitor) -> None:

@@ -211,6 +211,7 @@ def test_charts_are_pinned(charts: Visitor) -> None:
 
 def test_columns_of_charts(charts: Visitor) -> None:
     """As many as were asked for stand side by side."""
+    charts.button("Options").click()
     charts.page.get_by_role("combobox", name="Columns").select_option("1")
 
     def stacked() -> None:

@@ -155,7 +155,7 @@ class Chart:
         assert box.count() == 1
         title, *_ = box.inner_text().split("\n")
         script = "rows => rows.map(row => [...row.cells].map(cell => cell.innerText.trim()))"
-        rows = box.locator("tr").evaluate_all(script)
+        rows = box.locator("tbody tr").evaluate_all(script)
         return Reading(title, box.inner_text(), {name: rest for _, name, *rest in rows})
 
     def legend(self) -> dict[str, list[str]]:

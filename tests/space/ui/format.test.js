@@ -9,6 +9,8 @@ import {
   logTexts,
   number,
   plural,
+  shortened,
+  steady,
   tickTexts,
 } from "../../../space/otel_trackio_space/ui/format.js";
 
@@ -70,4 +72,24 @@ test("durations and ages read in one or two units", () => {
 
 test("counts", () => {
   assert.deepEqual([count(1234567), plural(1, "run"), plural(2000, "run")], ["1,234,567", "1 run", "2,000 runs"]);
+});
+
+test("numbers of a column keep their digits, so that they stand below each other", () => {
+  assert.deepEqual([0.505, 0.51234, 4.18, 24.6, -0.5].map((value) => steady(value)), [
+    "0.5050",
+    "0.5123",
+    "4.180",
+    "24.60",
+    "−0.5000",
+  ]);
+  assert.deepEqual([7, 0, 12345, 1e-7, 2.5e9, NaN, Infinity, null].map((value) => steady(value)), [
+    ...["7", "0", "12,345", "1e−7", "2.5e9", "NaN", "∞", ""],
+  ]);
+  assert.equal(steady(1234.56), "1,235");
+});
+
+test("a long name keeps its end, where names differ", () => {
+  assert.equal(shortened("short", 10), "short");
+  assert.equal(shortened("experiment-with-a-long-name-seed3", 12), "experi…seed3");
+  assert.equal([...shortened("\u{1f680}".repeat(50), 9)].length, 9);
 });

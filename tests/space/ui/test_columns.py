@@ -90,17 +90,3 @@ def test_configs_differ_where_a_value_or_its_absence_does() -> None:
         {"path": "same", "values": ["[1,2]", "[1,2]"], "differs": False},
         {"path": "more", "values": [None, "null"], "differs": True},
     ]
-
-
-def test_a_recorded_table_is_read_in_each_of_its_forms() -> None:
-    """Rows are lists or objects; what is missing is null, and what is no table has no rows."""
-    for data in (
-        {"columns": ["a", "b"], "data": [[1, 2], [3]]},
-        {"columns": ["a", "b"], "rows": [{"a": 1, "b": 2}, {"a": 3}]},
-        {"data": [{"a": 1, "b": 2}, {"a": 3}]},
-    ):
-        found = evaluate("recordrows.js", "m.rowsOf(given)", data)
-
-        assert found["columns"] == ["a", "b"]
-        assert [each["values"] for each in found["rows"]] == [[1, 2], [3, None]]
-    assert evaluate("recordrows.js", "m.rowsOf(given)", {"data": "no"})["rows"] == []
