@@ -9,7 +9,7 @@ SYSTEM_PACKAGES := chromium
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: bench bench-peers clean demo help lint picture soak system test types
+.PHONY: bench bench-peers clean demo help lint picture soak system test test-old-stack types
 
 demo: .venv/with-demo ## train small models on real images, then look at their runs in a browser
 	@echo 'otel-trackio is in .venv/bin: source .venv/bin/activate'; echo
@@ -30,6 +30,12 @@ bench-peers: .venv/with-dev ## the same training loop under Trackio, W&B and Ten
 picture: .venv/with-dev system ## the picture at the top of the README, taken anew
 	@$(BIN)/python -m tests.space.picture
 
+OLD_STACK := transformers==4.57.6 trl==0.24.0 huggingface_hub==0.36.2 datasets==4.4.2 tokenizers==0.22.1
+
+test-old-stack: .venv/with-dev ## trainers of transformers 4.57 and TRL 0.24 are recorded, too
+	$(BIN)/python -m pip install -qq --upgrade --no-deps --target .old-stack $(OLD_STACK)
+	PYTHONPATH=.old-stack $(PYTEST) tests/trainer
+
 lint: .venv/with-dev ## formatting, style, and which package may import which
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -39,7 +45,7 @@ types: .venv/with-dev ## mypy, strict
 	$(BIN)/mypy
 
 clean: ## remove .venv and whatever else was built
-	rm -rf .venv .bench-venvs .coverage* .hypothesis .*_cache dist
+	rm -rf .venv .bench-venvs .old-stack .coverage* .hypothesis .*_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list

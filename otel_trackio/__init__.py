@@ -7,6 +7,10 @@
 
 from __future__ import annotations
 
+import typing
+from importlib import import_module
+from typing import Any, Final
+
 from otel_trackio.api import Api
 from otel_trackio.dashboard import show
 from otel_trackio.errors import (
@@ -16,10 +20,13 @@ from otel_trackio.errors import (
     OtelTrackioError,
     StoreBusy,
     StoreError,
+    UnknownFile,
     UnknownMetric,
     UnknownRun,
 )
 from otel_trackio.exporter import OtelTrackioExporter
+from otel_trackio.image import Image
+from otel_trackio.media import Markdown, Trace
 from otel_trackio.reservoir import lossless
 from otel_trackio.run import Run
 from otel_trackio.savedmap import SavedMap as _SavedMap
@@ -34,20 +41,31 @@ from otel_trackio.session import (
 )
 from otel_trackio.session import current_config as _current_config
 from otel_trackio.steps import set_step, step
+from otel_trackio.table import Table
 from otel_trackio.values import Histogram
 from otel_trackio.version import __version__ as __version__
+
+if typing.TYPE_CHECKING:
+    from otel_trackio.trainer import instrument, uninstrument
+    from otel_trackio.trainer.callback import OtelTrackioCallback
 
 __all__ = [
     "Api",
     "ConfigError",
     "Histogram",
+    "Image",
+    "Markdown",
     "MissingExtra",
     "NewerFormat",
+    "OtelTrackioCallback",
     "OtelTrackioError",
     "OtelTrackioExporter",
     "Run",
     "StoreBusy",
     "StoreError",
+    "Table",
+    "Trace",
+    "UnknownFile",
     "UnknownMetric",
     "UnknownRun",
     "alert",
@@ -55,19 +73,31 @@ __all__ = [
     "finish",
     "get_meter",
     "init",
+    "instrument",
     "log",
     "log_system",
     "lossless",
     "set_step",
     "show",
     "step",
+    "uninstrument",
 ]
 
 config: _SavedMap
 """The active run's config. Raises ConfigError where no run is active."""
 
 
-def __getattr__(name: str) -> _SavedMap:
+_LOADED_ON_USE: Final = {
+    "OtelTrackioCallback": "otel_trackio.trainer.callback",
+    "instrument": "otel_trackio.trainer",
+    "uninstrument": "otel_trackio.trainer",
+}
+"""What trainers need, and where it is; the callback loads transformers."""
+
+
+def __getattr__(name: str) -> Any:
     if name == "config":
         return _current_config()
+    if name in _LOADED_ON_USE:
+        return getattr(import_module(_LOADED_ON_USE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -107,7 +107,7 @@ class Intake:
         columns = []
         for place, (key, value) in enumerate(zip(rows.layout.keys, rows.values, strict=True)):
             self._look_at(key, rows.layout.scope, value, taken)
-            series = self.target.series_id(self._log_series(key, rows.layout.scope))
+            series = self.target.series_id(self.log_series(key, rows.layout.scope))
             columns.append(Columns(series, first + place, Points(rows.step, rows.time, value)))
         return columns
 
@@ -127,7 +127,7 @@ class Intake:
             )
             self.target.add_record(number, record)
         else:
-            series = self._log_series(content["key"], semconv.LOG_SCOPE, "histogram")
+            series = self.log_series(content["key"], semconv.LOG_SCOPE, "histogram")
             histogram = Histogram(entry.step, entry.time, entry.time, content["data"])
             self.target.add_histogram(number, self.target.series_id(series), histogram)
         return []
@@ -138,7 +138,7 @@ class Intake:
         scope = entry.content["scope"]
         column = column_of([value])
         self._look_at(key, scope, column, taken)
-        series = self.target.series_id(self._log_series(key, scope))
+        series = self.target.series_id(self.log_series(key, scope))
         points = Points(_ints(entry.step), _ints(entry.time), column)
         return Columns(series, _ints(number), points)
 
@@ -164,11 +164,13 @@ class Intake:
         if finite.any():
             taken.last[key, scope] = float(value[finite][-1])
 
-    def _log_series(self, key: str, scope: str, kind: Kind = "gauge") -> Series:
+    def log_series(self, key: str, scope: str, kind: Kind = "gauge") -> Series:
+        """The series that `log()` gives a key."""
         known = self._series.get((key, scope, kind))
         if known is None:
             name = self._names.name_for(key)
-            known = Series(key, kind, name=name, scope=scope, rank=self._rank)
+            unit = semconv.meaning_of(key, scope).unit
+            known = Series(key, kind, name=name, unit=unit, scope=scope, rank=self._rank)
             self._series[key, scope, kind] = known
         return known
 

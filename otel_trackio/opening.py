@@ -89,24 +89,24 @@ def open_run(
             continue
         _introduce(run, settings, config, notes, before)
         if scratch is not None:
-            _sync(run, Folder(scratch.shared), folder, settings.deadline, DIRECTORY)
+            keep_synced(run, Folder(scratch.shared), folder, settings.deadline, DIRECTORY)
             run.sync_by(_beacon(scratch))
         if remote is not None:
-            _sync(run, remote, folder, settings.deadline, REMOTE)
+            keep_synced(run, remote, folder, settings.deadline, REMOTE)
         started(threading.Thread(target=_tidy, args=(folder, scratch), daemon=True))
         return run
     return Run(who, None, diagnostics, config, 0, on_finish)
 
 
 def _identity(settings: Settings, run_id: str, rank: int, before: Before | None) -> Identity:
+    own = settings.name or identity.default_name(run_id)
     if before is None:
-        name = settings.name or identity.default_name(run_id)
-        return Identity(run_id, name, settings.project, settings.group, settings.tags, rank)
+        return Identity(run_id, own, settings.project, settings.group, settings.tags, rank)
     facts = before.facts
     given = settings.source_of("project") != "default"
     return Identity(
         run_id,
-        settings.name or facts.name,
+        settings.name or facts.name or own,  # Another rank may be about to say it.
         settings.project if given else facts.project,
         settings.group or facts.group,
         settings.tags or facts.tags,
@@ -224,9 +224,10 @@ def _recover(folder: Path) -> None:
                 logger.info("recovered %d points of %s", recovered.points, path)
 
 
-def _sync(
+def keep_synced(
     run: Run, remote: Remote, folder: Path, deadline: datetime | timedelta | None, cadence: Cadence
 ) -> None:
+    """Brings what the run in that folder of runs records to a remote, until it ends."""
     from otel_trackio.syncer import Syncer  # Loads pyarrow, which is not light.
 
     # Where it is installed pyarrow imports it, too, when it first converts something: better here

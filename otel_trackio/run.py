@@ -85,6 +85,7 @@ class Run:
         self._finishing = threading.RLock()
         self._forked = False
         self._syncers: list[Syncer] = []
+        self._failing = False
         self.state: State = "disabled"
         self.unsynced = 0
         self._writer: Writer | None = None
@@ -97,7 +98,7 @@ class Run:
 
     def _record_with(self, writer: Writer) -> Recorder:
         self._writer = writer
-        self._recorder = Recorder(writer.journal, self.diagnostics, self._first_step)
+        self._recorder = Recorder(writer.journal, writer.files, self.diagnostics, self._first_step)
         return self._recorder
 
     @property
@@ -162,8 +163,9 @@ class Run:
     def log(self, metrics: Mapping[str, Any], step: SupportsIndex | None = None) -> None:
         """Records metrics at a step; what returned is safe even from SIGKILL.
 
-        Values are ints, floats, bools, numpy scalars, one-element tensors, `Histogram`, or dicts
-        of them, whose keys are joined by `/`. The step is `step`, else that of the `with step(n)`
+        Values are ints, floats, bools, numpy scalars, one-element tensors, `Histogram`, `Table`,
+        `Image`, `Markdown`, `Trace` and lists of these four, or dicts of them, whose keys are
+        joined by `/`. The step is `step`, else that of the `with step(n)`
         block, else `set_step`'s, else one more than the last. Never raises into training.
         """
         recorder = self._recorder or self._revived()
@@ -202,6 +204,24 @@ class Run:
         content = {"entry": frames.RECORD, "kind": "alert", "key": title, "data": data}
         recorder.put_entry(content, recorder.step_of(step))
 
+    def annotate(self, title: str, data: Mapping[str, Any], step: SupportsIndex) -> None:
+        """Marks a step at which something happened, such as a checkpoint."""
+        if (recorder := self._recorder or self._revived()) is not None:
+            content = {"kind": "annotation", "key": title, "data": plain_dict(data)}
+            recorder.put_entry({"entry": frames.RECORD, **content}, recorder.step_of(step))
+
+    def note(self, error: BaseException | None) -> None:
+        """Notes that training failed with `error`, or that it runs (again); recording goes on.
+
+        A run whose last training failed has failed, whoever finishes it.
+        """
+        if error is not None:
+            self.put_event("state", {"state": "failed", **_failure(error)})
+        elif self._failing:
+            about = {"state": "running", "attempt": self.attempt, "rank": self.rank}
+            self.put_event("state", about)
+        self._failing = error is not None
+
     def finish(self, exit_code: int = 0, timeout: float = 60) -> None:
         """Stores what is left and ends the run; `exit_code` other than 0 means it failed.
 
@@ -209,12 +229,12 @@ class Run:
         which the next run on this machine, or `otel-trackio doctor`, brings it in. Calling it
         again does nothing.
         """
+        exit_code = exit_code or int(self._failing)
         self._end("finished" if exit_code == 0 else "failed", {"exit_code": exit_code}, timeout)
 
     def fail(self, error: BaseException, timeout: float = 60) -> None:
         """Ends the run as failed because of `error`."""
-        data = {"exit_code": 1, "error": f"{type(error).__name__}: {error}"[:MAX_ALERT_TEXT]}
-        self._end("failed", redact(data), timeout)
+        self._end("failed", _failure(error), timeout)
 
     def _end(self, state: State, data: Mapping[str, Any], timeout: float) -> None:
         with self._finishing:
@@ -353,6 +373,11 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<Run {self.project}/{self.name} {self.state} id={self.id}>"
+
+
+def _failure(error: BaseException) -> Mapping[str, Any]:
+    told = f"{type(error).__name__}: {error}"[:MAX_ALERT_TEXT]
+    return redact({"exit_code": 1, "error": told})
 
 
 def _together(waits: Sequence[Callable[[], int]]) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import multiprocessing
 import os
 import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from multiprocessing.util import Finalize
 from types import TracebackType
 from typing import Any, Literal, SupportsIndex
 
@@ -17,7 +19,7 @@ from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.resources import Resource
 
-from otel_trackio import announce, delivery, opening, provider, signals
+from otel_trackio import announce, delivery, offer, opening, provider, signals
 from otel_trackio.errors import ConfigError
 from otel_trackio.intake import Taken
 from otel_trackio.mirror import Mirror
@@ -33,6 +35,7 @@ Mode = Literal["online", "offline", "disabled"]
 _starting = threading.RLock()
 _active: Run | None = None
 _hooked = False
+_worker = 0
 _fatal: BaseException | None = None
 _mirror: Mirror | None = None
 
@@ -128,7 +131,7 @@ def _mirrored(taken: Taken) -> None:
     global _mirror
     if taken.last and provider.has_other_readers():
         _mirror = _mirror or Mirror()
-        _mirror.update({key: value for (key, _), value in taken.last.items()})
+        _mirror.update(taken.last)
 
 
 def _finished(run: Run, complete: bool, settings: Settings) -> None:
@@ -149,6 +152,13 @@ def active() -> Run:
     if _active is None:
         raise ConfigError("no run is active", "call otel_trackio.init() first")
     return _active
+
+
+def running() -> Run | None:
+    """The active run, if there is one that has not come to its end."""
+    if _active is not None and _active.state in ("running", "disabled"):
+        return _active
+    return None
 
 
 def log(metrics: Mapping[str, Any], step: SupportsIndex | None = None) -> None:
@@ -213,9 +223,11 @@ def finish_at_exit() -> None:
 
 def _hook() -> None:
     global _hooked
+    _hook_worker()
     if _hooked:
         return
     _hooked = True
+    offer.offer()
     atexit.register(_at_exit)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_in_forked_child)
@@ -230,6 +242,22 @@ def _hook() -> None:
         previous(kind, error, traceback)
 
     sys.excepthook = note_failure
+
+
+def _hook_worker() -> None:
+    global _worker
+    if multiprocessing.parent_process() is not None and _worker != os.getpid():
+        _worker = os.getpid()
+        # A forked worker leaves without `atexit`, but not without these.
+        Finalize(None, _at_exit_of_worker, exitpriority=0)
+
+
+def _at_exit_of_worker() -> None:
+    run, error = _active, sys.exception()
+    if run is not None and isinstance(error, Exception):
+        run.fail(error)
+    elif run is not None:
+        run.finish()
 
 
 def _at_exit() -> None:

@@ -11,11 +11,13 @@ from otel_trackio.cli.demo import demo
 from otel_trackio.cli.doctor import doctor
 from otel_trackio.cli.edit import mv, tag
 from otel_trackio.cli.get import get
+from otel_trackio.cli.imports import import_
 from otel_trackio.cli.info import info
 from otel_trackio.cli.invocation import Invocation, shared_options
 from otel_trackio.cli.ls import ls
 from otel_trackio.cli.remote import remote
 from otel_trackio.cli.rm import rm
+from otel_trackio.cli.run import run
 from otel_trackio.cli.sync import pull, sync
 from otel_trackio.cli.watch import watch
 
@@ -32,9 +34,10 @@ Exit codes:
 
 
 SECTIONS = {
+    "Record": [run],
     "Look": [ls, info, get, watch, alerts],
     "Change": [tag, mv, rm],
-    "Share": [sync, pull, remote],
+    "Share": [sync, pull, remote, import_],
     "More": [doctor, demo],
 }
 

@@ -22,7 +22,7 @@ PROGRAM: Final = "otel-trackio"
 
 WRONG, USAGE, INTERRUPTED = 1, 2, 130
 
-LATER: Final = ("replay", "run")
+LATER: Final = ("replay",)
 """Commands that the documentation names and this version may not have."""
 
 

@@ -14,7 +14,7 @@ from otel_trackio.cli.overview import overview
 @shared_options
 @pass_invocation
 def demo(invocation: Invocation, no_serve: bool) -> None:
-    """Train small models on real images, and look at their runs in the dashboard."""
+    """Train small models on real images, and see their runs in a browser."""
     from otel_trackio import demo as program
 
     if invocation.json:

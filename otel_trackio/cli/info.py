@@ -21,6 +21,7 @@ from otel_trackio.cli.table import Column, coloured
 from otel_trackio.doctor import occupied
 from otel_trackio.lag import Lag, destinations
 from otel_trackio.metric import Metric
+from otel_trackio.straggler import Straggler, straggler
 
 METRICS: Final = (
     Column("METRIC", narrow="folded"),
@@ -50,10 +51,11 @@ def info(invocation: Invocation, run: str) -> None:
         remotes = destinations(invocation.api.store)
         about, metrics = overview(stored, remotes), stored.metrics()
         told = alerts_of(stored)
+        slow = straggler(stored, metrics, about.standing.last_step)
     if invocation.json:
-        print_document(_document(about, metrics, told))
+        print_document(_document(about, metrics, told, slow))
         return
-    parts: list[RenderableType] = [Text(visible(about.title), "bold"), _facts(about)]
+    parts: list[RenderableType] = [Text(visible(about.title), "bold"), _facts(about, slow)]
     for heading, values in (("config", about.facts.config), ("summary", about.facts.summary)):
         if values:
             parts += ["", Text(heading, "bold"), table.pairs(flattened(values))]
@@ -64,11 +66,11 @@ def info(invocation: Invocation, run: str) -> None:
     table.show(*parts)
 
 
-def _facts(about: Overview) -> Table:
-    return table.pairs((label, text) for label, text in _labelled(about) if str(text))
+def _facts(about: Overview, slow: Straggler | None) -> Table:
+    return table.pairs((label, text) for label, text in _labelled(about, slow) if str(text))
 
 
-def _labelled(about: Overview) -> Iterator[tuple[str, str | Text]]:
+def _labelled(about: Overview, slow: Straggler | None) -> Iterator[tuple[str, str | Text]]:
     standing, facts = about.standing, about.facts
     state = coloured(standing.state)
     yield "state", state + Text(f": {visible(about.error)}") if about.error else state
@@ -82,6 +84,7 @@ def _labelled(about: Overview) -> Iterator[tuple[str, str | Text]]:
         yield "started", f"{began}, {took} {duration(about.length)}"
     yield "attempts", count(about.attempt) if about.attempt > 1 else ""
     yield "ranks", count(len(standing.attempts)) if len(standing.attempts) > 1 else ""
+    yield "straggler", "" if slow is None else Text(_slow(slow, len(standing.attempts)), "yellow")
     yield "last step", "" if standing.last_step is None else count(standing.last_step)
     yield "points", count(standing.points)
     yield "missing", Text("; ".join(about.complaints()), "yellow")
@@ -91,6 +94,13 @@ def _labelled(about: Overview) -> Iterator[tuple[str, str | Text]]:
     for lag in about.lags:
         yield "synced to", f"{lag.url}: {_standing(lag)}"
     yield "files", f"{about.path} ({size(occupied(about.path))})"
+
+
+def _slow(slow: Straggler, ranks: int) -> str:
+    return (
+        f"rank {slow.rank}: {rounded(slow.seconds)} s a step for {slow.phase},"
+        f" the median of {ranks} ranks is {rounded(slow.median)} s"
+    )
 
 
 def _standing(lag: Lag) -> str:
@@ -129,7 +139,9 @@ def _row(metric: Metric) -> Sequence[str | Text]:
     )
 
 
-def _document(about: Overview, metrics: Sequence[Metric], told: Sequence[Alert]) -> dict[str, Any]:
+def _document(
+    about: Overview, metrics: Sequence[Metric], told: Sequence[Alert], slow: Straggler | None
+) -> dict[str, Any]:
     return {
         **about.document(),
         "notes": about.facts.notes,
@@ -138,4 +150,5 @@ def _document(about: Overview, metrics: Sequence[Metric], told: Sequence[Alert])
         "resource": about.facts.resource,
         "metrics": [asdict(each) for each in metrics],
         "alerts": [each.document() for each in told],
+        "straggler": None if slow is None else asdict(slow),
     }

@@ -12,7 +12,8 @@ from otel_trackio.cli.quantity import SECOND, utc
 from otel_trackio.facts import Facts, failure
 from otel_trackio.lag import Destination, Lag, lags
 from otel_trackio.losses import complaints, counted
-from otel_trackio.storedrun import Standing, StoredRun
+from otel_trackio.standing import Standing
+from otel_trackio.storedrun import StoredRun
 
 
 @dataclass(frozen=True, slots=True)

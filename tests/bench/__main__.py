@@ -24,6 +24,7 @@ from tests.bench import (
     read,
     store,
     sync,
+    trainer,
 )
 from tests.bench.machine import described, pace
 from tests.bench.table import Row, console, table
@@ -31,6 +32,7 @@ from tests.bench.table import Row, console, table
 BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "log": log.rows,
     "instrument": instrument.rows,
+    "trainer": trainer.rows,
     "store": store.rows,
     "read": read.rows,
     "sync": sync.rows,

@@ -220,8 +220,9 @@ def test_second_reader_and_own_view_take_nothing_away(tmp_path: Path) -> None:
                     for scope in resource.scope_metrics
                     for metric in scope.metrics
                 }
-                assert names["logged"][0].value == 999
-                assert names["logged"][0].attributes == {"otel_trackio.key": "logged"}
+                logged = names["training.log.logged"]
+                assert logged[0].value == 999
+                assert logged[0].attributes == {"otel_trackio.key": "logged"}
                 assert names["loss"][0].value == 999
             """
         ),

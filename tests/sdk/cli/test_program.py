@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.sdk.cli.conftest import Program
 
 LOOKING = ("ls", "info", "get", "watch", "alerts")
-COMMANDS = (*LOOKING, "tag", "mv", "rm", "sync", "pull", "doctor", "demo")
+COMMANDS = (*LOOKING, "tag", "mv", "rm", "sync", "pull", "import", "doctor", "demo")
 
 
 def test_without_a_command_it_shows_its_help(program: Program) -> None:
@@ -111,7 +111,7 @@ def test_shared_options_stand_before_the_command_or_after_it(
         (("info", "digits"), 1, "'digits' is a project; otel-trackio ls digits"),
         (("info", "digits/xyz"), 1, "no run 'digits/xyz'; otel-trackio ls shows what there is"),
         (("replay", "x"), 1, "'replay' is not available yet; see otel-trackio --help"),
-        (("run", "x.py"), 1, "'run' is not available yet; see otel-trackio --help"),
+        (("run",), 2, "no command; as in: otel-trackio run python train.py"),
     ],
 )
 def test_a_mistake_is_answered_with_one_line_and_a_remedy(

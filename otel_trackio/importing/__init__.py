@@ -1,0 +1,1 @@
+"""Runs of other trackers, brought into the store: Trackio, W&B, TensorBoard, CSV."""

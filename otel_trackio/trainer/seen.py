@@ -1,0 +1,37 @@
+"""What a trainer's callback has recorded already, so that the drop-in does not record it again.
+
+TRL and transformers' own callback hand the same numbers to `trackio.log` right after.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any, Final
+
+GLOBAL_STEP: Final = "train/global_step"
+"""How transformers' callback names the step, beside the numbers."""
+
+_last = threading.local()
+
+
+def remember(step: int | None, metrics: Mapping[str, Any]) -> None:
+    """Notes what was recorded just now, under its display keys."""
+    _last.event = (step, metrics)
+
+
+def is_recorded(metrics: Mapping[str, Any], step: int | None = None) -> bool:
+    """Whether this thread's last event had all of these numbers, at this step if one is named."""
+    event = getattr(_last, "event", None)
+    if event is None:
+        return False
+    at, known = event
+    named = metrics.get(GLOBAL_STEP, step)
+    rest = {key: value for key, value in metrics.items() if key != GLOBAL_STEP}
+    return (named is None or named == at) and all(
+        key in known and _same(value, known[key]) for key, value in rest.items()
+    )
+
+
+def _same(one: Any, other: Any) -> bool:
+    return one is other or bool(one == other)
