@@ -34,10 +34,10 @@ def started(run: Run, settings: Settings, attached: Attachment) -> None:
     rank = f", rank {run.rank}" if run.rank else ""
     remote = remotes.named(settings) if settings.mode == "online" else ""
     synced = f"syncing to {remote}; " if remote else ""
-    _say(f"run {run.project}/{run.name}{again}{rank}")
+    say(f"run {run.project}/{run.name}{again}{rank}")
     shared = f"; {settings.dir} gets it every 15 s" if Api(settings.dir).exchange else ""
-    _say(f"recording to {run.path}{shared}{_INSTRUMENTS[attached]}")
-    _say(f"{synced}view: otel-trackio info {run.id}")
+    say(f"recording to {run.path}{shared}{_INSTRUMENTS[attached]}")
+    say(f"{synced}view: otel-trackio info {run.id}")
 
 
 def finished(run: Run, complete: bool, settings: Settings) -> None:
@@ -52,7 +52,7 @@ def finished(run: Run, complete: bool, settings: Settings) -> None:
     noun = "point" if run.points == 1 else "points"
     later = "" if complete else "; the rest is in the journal: run otel-trackio doctor"
     done = f"{run.state} {run.project}/{run.name}: {run.points:,} {noun}{counts}"
-    _say(f"{done}{later}{_waiting(run, settings)}")
+    say(f"{done}{later}{_waiting(run, settings)}")
 
 
 def _waiting(run: Run, settings: Settings) -> str:
@@ -76,7 +76,7 @@ def _waiting(run: Run, settings: Settings) -> str:
     return f"; {what}: {shlex.join(command)}"
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     # A name may hold line ends and escape sequences, which are not for the terminal.
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
     if sys.stderr is None:

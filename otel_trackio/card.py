@@ -36,7 +36,8 @@ runs back whole: `otel-trackio pull {here}`.
   `digits` beyond 64 bits, is exact. Rows of a counter hold increments.
 * `events`: a fact about a run, as JSON in `data`. Of `kind` `run` it is a name and a project; other
   kinds are `config`, `summary`, `state` and `delete`.
-* `histograms`, and `records`: an alert, or what else is shown beside curves, as JSON in `data`.
+* `histograms`, and `records`: an alert, a table, an image, or what else is shown beside curves, as
+  JSON in `data`. Images and large tables are files there: `{root}/files/<run>/<name>`.
 
 A table is here as soon as it has rows; `run` joins them. What has no step was recorded by time.
 

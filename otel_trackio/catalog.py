@@ -6,7 +6,7 @@ The paths say all of it, so that nothing is read but the list of files.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from otel_trackio import place
@@ -48,10 +48,14 @@ Writers: TypeAlias = Mapping[str, tuple[Span, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The runs of the remote called `url`, by their ids as paths encode them."""
+    """The runs of the remote called `url`, by their ids as paths encode them.
+
+    `files` are those that records of a run name, or its records to come.
+    """
 
     url: str
     runs: Mapping[str, Writers]
+    files: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
 
     def of(self, run_id: str) -> Writers:
         """What there is of a run; nothing where it is not there."""
@@ -64,7 +68,7 @@ def catalog(remote: Remote, run_id: str | None = None) -> Catalog:
     Raises RemoteError; also where the remote holds no run, or is not there.
     """
     if run_id is not None:
-        folders = [place.run_folder(table, run_id) for table in place.TABLES]
+        folders = [place.run_folder(table, run_id) for table in (*place.TABLES, place.FILES)]
         entries = [entry for folder in folders for entry in remote.list(folder)]
         return catalogued(remote.url, entries)
     entries = remote.list(place.ROOT)
@@ -78,16 +82,19 @@ def catalog(remote: Remote, run_id: str | None = None) -> Catalog:
 def catalogued(url: str, entries: Iterable[Entry]) -> Catalog:
     """The catalog of these files; what is no segment of ours is passed over."""
     found: dict[str, dict[str, dict[tuple[int, int], dict[str, Entry]]]] = {}
+    files: dict[str, list[Entry]] = {}
     for entry in entries:
         where = place.place_of(entry.path)
         if where is not None:
             ranges = found.setdefault(where.run, {}).setdefault(where.writer, {})
             ranges.setdefault((where.first, where.last), {})[where.table] = entry
+        elif beside := place.file_of(entry.path):
+            files.setdefault(beside[0], []).append(entry)
     runs = {
         run: {writer: tuple(_spans(ranges)) for writer, ranges in sorted(writers.items())}
         for run, writers in sorted(found.items())
     }
-    return Catalog(url, runs)
+    return Catalog(url, runs, {run: tuple(entries) for run, entries in files.items()})
 
 
 def _spans(ranges: Mapping[tuple[int, int], dict[str, Entry]]) -> Iterator[Span]:

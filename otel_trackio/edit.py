@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from otel_trackio import identity
+from otel_trackio import attachments, identity
 from otel_trackio.model import Event
 from otel_trackio.runfile import RunFile
 
@@ -48,10 +48,15 @@ def add_event(run_dir: Path, run_id: str, lamport: int, kind: str, data: dict[st
 
 
 def bury(run_dir: Path, run_id: str, lamport: int, files: Sequence[Path]) -> None:
-    """Removes these files of the run and leaves a tombstone: deletion, too, travels with a sync."""
+    """Removes these run files, and what lies beside the run, and leaves a tombstone.
+
+    So deletion, too, travels with a sync.
+    """
     add_event(run_dir, run_id, lamport, "delete", {})
     for path in files:
         remove(path)
+    for folder in dict.fromkeys([run_dir, *(path.parent for path in files)]):
+        attachments.remove(folder)
 
 
 def remove(run_file: Path) -> None:

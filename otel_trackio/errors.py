@@ -3,6 +3,7 @@
 OtelTrackioError
 ├── ConfigError          a setting or argument cannot be used
 ├── MissingExtra         an optional dependency is not installed
+├── UnknownFile          a run has no such file here
 ├── UnknownRun           no run, or more than one, answers to that name
 ├── UnknownMetric        the run has no such metric
 ├── RemoteError          a remote cannot be reached or used
@@ -36,6 +37,10 @@ class MissingExtra(OtelTrackioError, ImportError):
 
     def __init__(self, what: str, requirement: str) -> None:
         super().__init__(f"{what} is not installed", f"pip install '{requirement}'")
+
+
+class UnknownFile(OtelTrackioError, LookupError):
+    """A run has no file of that name on this machine."""
 
 
 class UnknownRun(OtelTrackioError, LookupError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
 import pyarrow.compute as pc
@@ -18,9 +18,9 @@ from otel_trackio.errors import RemoteRefused, StoreError
 from otel_trackio.facts import Facts, RunState, WriterState
 from otel_trackio.model import Event
 from otel_trackio.place import EVENTS
-from otel_trackio.remote import Remote
+from otel_trackio.remote import Entry, Remote
 from otel_trackio.segment import INTRODUCTION
-from otel_trackio.storedrun import FORK
+from otel_trackio.standing import FORK
 
 QUIET_SECONDS: Final = 3600.0
 """How long nothing has come of a run that is taken for dead though it did not end."""
@@ -33,7 +33,8 @@ class Holding:
     """A run in the remote called `url`. `name` is its id as paths encode it.
 
     `state` is `running?` where it did not end and is late; `newest` when (ns) the newest that is
-    known of it was recorded. `tombstones` are those of its writers that say it was deleted.
+    known of it was recorded. `tombstones` are those of its writers that say it was deleted;
+    `files` are those that its records name.
     """
 
     url: str
@@ -44,6 +45,7 @@ class Holding:
     newest: int
     writers: Writers
     tombstones: frozenset[str]
+    files: tuple[Entry, ...] = ()
 
     @property
     def title(self) -> str:
@@ -57,13 +59,14 @@ class Holding:
     @property
     def paths(self) -> list[str]:
         """Of all its files."""
-        return [
-            path for spans in self.writers.values() for span in spans for path in sorted(span.paths)
-        ]
+        spans = (span for spans in self.writers.values() for span in spans)
+        segments = [path for span in spans for path in sorted(span.paths)]
+        return segments + [entry.path for entry in self.files]
 
     @property
     def bytes(self) -> int:
-        return sum(span.size for spans in self.writers.values() for span in spans)
+        spans = (span for spans in self.writers.values() for span in spans)
+        return sum(span.size for span in spans) + sum(entry.size for entry in self.files)
 
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -90,7 +93,7 @@ def _holdings(remote: Remote, found: Catalog, progress: Progress) -> list[Holdin
     names, made = list(found.runs), []
     for start in range(0, len(names), RUNS_AT_ONCE):
         some = {name: found.runs[name] for name in names[start : start + RUNS_AT_ONCE]}
-        made += list(_look(remote, some))
+        made += [replace(e, files=found.files.get(e.name, ())) for e in _look(remote, some)]
         progress(len(made), len(names))
     return sorted(made, key=lambda each: (each.facts.created, each.name))
 

@@ -69,6 +69,11 @@ def lock_file(run_file: Path) -> Path:
     return run_file.with_suffix(".lock")
 
 
+def files_dir(run_dir: Path) -> Path:
+    """The folder of the files that a run's records name."""
+    return run_dir / "files"
+
+
 def run_dirs(dir: Path) -> list[Path]:
     """Folders of runs, by name; what others keep beside them is passed over."""
     return [path for path in _named(runs_dir(dir)) if path.is_dir()]

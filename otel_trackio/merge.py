@@ -87,6 +87,8 @@ class _Merging:
     def take(self, run: Holding) -> None:
         """Does what is to be done for a run."""
         try:
+            if run.facts.deleted:
+                self.changes.put({}, [entry.path for entry in run.files])
             for writer, spans in run.writers.items():
                 spot = Spot(run.url, run.name, writer)
                 if run.facts.deleted:

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from otel_trackio import layout, parcel, place, ranges, segment
+from otel_trackio import attachment, layout, parcel, place, ranges, segment
 from otel_trackio.backlog import numbers_behind
+from otel_trackio.diagnostics import logger
 from otel_trackio.extract import extract, last_within
 from otel_trackio.lease import Lease
 from otel_trackio.model import Event
@@ -21,6 +22,8 @@ from otel_trackio.parcel import Parcel
 from otel_trackio.ranges import MAX_NUMBERS, MAX_TEXT, MERGED, ROW_BYTES, Range, Ranges
 from otel_trackio.remote import Entry
 from otel_trackio.runfile import RunFile
+from otel_trackio.segment import Extract
+from otel_trackio.sent import Sent
 
 MAX_MEMORY: Final = 64_000_000
 """Bytes by which a sync or a pull, however large, raises a process's memory at most; more only
@@ -51,6 +54,7 @@ class Outbox:
         self.root = dir / "outbox" / layout.encode_id(url)
         self.lock = self.root.with_name(self.root.name + ".lock")
         self.state = self.root.with_name(self.root.name + ".json")
+        self.sent = Sent(self.root.with_name(self.root.name + ".sent"))
         self.cursor = f"{SYNC}{url}"
         self._merged = merged
 
@@ -129,9 +133,22 @@ class Outbox:
             for part in replaced
             for name in tables
         ]
+        if not replaced:  # What their records name was put here with them.
+            self._put_files(file.path, found)
         parcel.write(self.root, files, parts)
         rows = [table for name, table in tables.items() if name != place.LAST]
         return sum(table["data"].nbytes + ROW_BYTES * len(table) for table in rows)
+
+    def _put_files(self, path: Path, found: Extract) -> None:
+        """Puts the files here that records name: they are there before these are."""
+        folder = layout.files_dir(path.parent)
+        named = (name for _, record in found.records for name in attachment.named(record.data))
+        for name in dict.fromkeys(named):
+            try:
+                target = place.file_path(found.owner.run, name)
+                parcel.add_file(self.root, target, folder / name)
+            except FileNotFoundError:
+                logger.warning("%s is missing; its record is synced without it", folder / name)
 
     def leased(self, timeout: float) -> Lease | None:
         """The right to upload, and to forget what was uploaded; None while another has it."""
@@ -151,8 +168,11 @@ class Outbox:
         return numbers_behind(number, position, file.meta("writer"), waiting)
 
     def parcels(self) -> list[Parcel]:
-        """What is to be uploaded: the oldest numbers of each writer first."""
-        return parcel.parcels(self.root)
+        """What is to be uploaded: files that records name, then the oldest numbers of each writer.
+
+        A file that was uploaded before is not.
+        """
+        return [each for each in parcel.parcels(self.root) if not self.sent.holds(each)]
 
     def waiting(self) -> list[Entry]:
         """The files that are to be uploaded."""
@@ -163,7 +183,14 @@ class Outbox:
 
     def done(self, sent: Parcel) -> None:
         """Forgets what the remote holds."""
+        self.sent.add(sent)
         parcel.remove(self.root, sent)
+
+    def tidy(self) -> None:
+        """Drops files that were uploaded before, and that more records name."""
+        for each in parcel.beside(self.root):
+            if self.sent.holds(each):
+                parcel.remove(self.root, each)
 
 
 def _introduction(file: RunFile) -> Event:

@@ -1,17 +1,19 @@
 """Parcels: the files of one range of numbers, which reach a remote together.
 
 Every range has a file of points, rows or not, which comes last: where it is, the range is whole.
+A file that records name is a parcel of its own, and goes before all ranges.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from otel_trackio import place
+from otel_trackio import attachments, place
 from otel_trackio.remote import UNFINISHED, Entry, write_whole
 
 REPLACES: Final = ".replaces"
@@ -45,11 +47,42 @@ def write(root: Path, files: Mapping[str, bytes], replaces: Sequence[str] = ()) 
         _put(root / path, files[path])
 
 
+def add_file(root: Path, path: str, source: Path) -> None:
+    """Puts a file that records name into an outbox, before they are there.
+
+    Raises FileNotFoundError where it is not there.
+    """
+    attachments.sync(source)
+    if (root / path).exists():
+        return
+    (root / path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        os.link(source, root / path)
+        attachments.sync((root / path).parent)
+    except FileExistsError:
+        return  # Another process was faster.
+    except OSError:  # Not all file systems have links.
+        write_whole(root / path, source.read_bytes())
+
+
 def parcels(root: Path) -> list[Parcel]:
-    """What waits in an outbox, by run, writer and number.
+    """What waits in an outbox: files that records name, then ranges by run, writer and number.
 
     A range that another one replaces is not sent; it may have landed nevertheless.
     """
+    ranges = _ranges(root)  # Listed first: what their records name is there before they are.
+    return [*beside(root), *ranges]
+
+
+def beside(root: Path) -> Iterator[Parcel]:
+    """The files that records name alone."""
+    for path in sorted((root / place.ROOT / place.FILES).glob("*/*")):
+        name = path.relative_to(root).as_posix()
+        if place.file_of(name) and (entry := _entry(root, name)):
+            yield Parcel((entry,))
+
+
+def _ranges(root: Path) -> list[Parcel]:
     folder = root / place.ROOT / place.LAST
     paths = sorted(path.relative_to(root).as_posix() for path in folder.rglob("*.parquet"))
     replaces = {path: tuple(_replaced(root, path)) for path in paths}
@@ -61,10 +94,10 @@ def parcels(root: Path) -> list[Parcel]:
 def remove(root: Path, parcel: Parcel) -> None:
     """Forgets a parcel that the remote holds.
 
-    First what it replaces, or that would be sent after all; last its points, or the rest would lie
-    there for ever.
+    First what it replaces, or that would be sent after all, and before that what this replaces in
+    its turn; last its points, or the rest would lie there for ever.
     """
-    for path in (*parcel.replaces, *(entry.path for entry in parcel.files)):
+    for path in (*reversed(parcel.replaces), *(entry.path for entry in parcel.files)):
         (root / path).with_suffix(REPLACES).unlink(missing_ok=True)
         (root / path).unlink(missing_ok=True)
 

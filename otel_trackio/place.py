@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from otel_trackio import layout
+from otel_trackio import attachment, layout
 
 ROOT: Final = "data/v1"
 """Where segments of this schema lie; those of a later one lie elsewhere."""
@@ -18,6 +18,11 @@ EVENTS: Final = "events"
 
 LAST: Final = "points"
 """The table that every range has, rows or not, and that is added last: then the range is whole."""
+
+FILES: Final = "files"
+"""Where the files lie that records name, beside the tables, a folder a run."""
+
+_FILE: Final = re.compile(rf"{re.escape(ROOT)}/{FILES}/(?P<run>[^/]+)/(?P<name>[^/]+)")
 
 _PATH: Final = re.compile(
     r"data/v1/(?P<table>[a-z]+)/(?P<run>[^/]+)/(?P<writer>[^/]+)-(?P<first>\d+)-(?P<last>\d+)"
@@ -43,6 +48,19 @@ def encoded(id: str) -> str:
 def on_disk(name: str) -> str:
     """What an id that is encoded in a path is called on disk."""
     return name.replace("!", "%")
+
+
+def file_path(run: str, name: str) -> str:
+    """Where a file that records name lies."""
+    return f"{run_folder(FILES, run)}/{name}"
+
+
+def file_of(path: str) -> tuple[str, str] | None:
+    """The inverse of `file_path`, the run's id as it is encoded; None for any other path."""
+    found = _FILE.fullmatch(path)
+    if found is None or attachment.type_of(found["name"]) is None:
+        return None
+    return found["run"], found["name"]
 
 
 @dataclass(frozen=True, slots=True)

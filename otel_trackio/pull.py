@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from otel_trackio import edit, facts, layout, lease, place
-from otel_trackio.catalog import MOST_LISTINGS, RUNS_AT_ONCE, Catalog, Span, Writers, catalog
+from otel_trackio import attachments, beside, edit, facts, layout, lease, place
+from otel_trackio.catalog import MOST_LISTINGS, RUNS_AT_ONCE, Catalog, Span, catalog
 from otel_trackio.download import GONE, Download, Spot, extract_of, rows_of, whole
 from otel_trackio.errors import OtelTrackioError, RemoteRefused, StoreBusy, StoreError
 from otel_trackio.missing import missing_after
@@ -27,7 +27,7 @@ from otel_trackio.storedrun import StoredRun
 @dataclass(frozen=True, slots=True)
 class Pulled:
     """What came back: runs looked at, numbers (points, events, records) that are new here, and
-    the files read for them.
+    the files read for them, or that they name.
 
     `busy` are run files here that live processes hold, and that stay as they are. `unfinished`
     counts writers of which the remote has not got everything yet.
@@ -75,10 +75,12 @@ def pull(
         pulling.bring(found)
         if not pulling.failures:
             break
-    if errors := list(pulling.failures.values()):
+    if errors := [*pulling.failures.values(), *pulling.damaged.values()]:
         if len(errors) == 1:
             raise errors[0]
-        message = f"{len(errors)} writers did not come whole; of the first, {errors[0].message}"
+        message = (
+            f"{len(errors)} writers or files did not come whole; of the first, {errors[0].message}"
+        )
         raise StoreError(message, errors[0].hint)
     return pulling.done
 
@@ -107,6 +109,7 @@ class _Run:
     folder: Path
     events: list[Event]
     wanted: list[_Wanted] = field(default_factory=list)
+    beside: list[Entry] = field(default_factory=list)
     read: dict[str, bytes] = field(default_factory=dict)
     tombstones: set[Spot] = field(default_factory=set)
 
@@ -116,7 +119,9 @@ class _Run:
 
 
 class _Pull:
-    """`failures` are those of the last round, `useless` the spans that are not what they say."""
+    """`failures` are those of the last round, `useless` the spans that are not what they say,
+    `damaged` the files that are not, which records name.
+    """
 
     def __init__(self, remote: Remote, dir: Path, project: str | None, progress: Progress) -> None:
         self._remote = remote
@@ -129,14 +134,16 @@ class _Pull:
         self.done = Pulled()
         self.failures: dict[Spot, OtelTrackioError] = {}
         self.useless: dict[frozenset[str], StoreError] = {}
+        self.damaged: dict[str, StoreError] = {}
 
     def bring(self, found: Catalog) -> None:
         """A round over everything, or over the runs of which something failed in the last one."""
         names = {spot.run for spot in self.failures} & set(found.runs) or set(found.runs)
         self.failures.clear()
         self.done = replace(self.done, unfinished=0)
-        runs = [self._look_at(name, found.runs[name]) for name in sorted(names)]
+        runs = [self._look_at(name, found) for name in sorted(names)]
         files = [entry for run in runs for events in (True, False) for entry in run.files(events)]
+        files += [entry for run in runs for entry in run.beside]
         self._total = Total(
             len(found.runs),
             self.done.files + len(files),
@@ -147,13 +154,14 @@ class _Pull:
             self._read_events(some)
             self._restore(some)
 
-    def _look_at(self, name: str, writers: Writers) -> _Run:
+    def _look_at(self, name: str, found: Catalog) -> _Run:
         run = _Run(name, layout.runs_dir(self._dir) / place.on_disk(name), [])
         if layout.run_files(run.folder):
             run.events = _events(run.folder)
         if facts.facts_of(run.events).deleted:
             return run
-        for writer, spans in writers.items():
+        run.beside = beside.missing(run.folder, found.files.get(name, ()))
+        for writer, spans in found.runs[name].items():
             spot = Spot(self._remote.url, name, writer)
             path = run.folder / f"{place.on_disk(writer)}.db"
             if missing := self._missing(spot, path, spans):
@@ -205,9 +213,12 @@ class _Pull:
         entries = [entry for run in chosen for entry in run.files(events=False)]
         with Download(self._remote, entries) as download:
             for run in chosen:
+                deleted = facts.facts_of(run.events).deleted
+                if not deleted:
+                    self._bring_beside(run)  # What records name is here before they are.
                 for wanted in run.wanted:
                     self._bring_home(download, run, wanted)
-                if facts.facts_of(run.events).deleted:
+                if deleted:
                     self._busy.update(_clear(run.folder))
                 run.read.clear()
                 self.done = replace(self.done, runs=len(self._seen), busy=tuple(self._busy))
@@ -249,6 +260,20 @@ class _Pull:
                     self._failed(wanted.spot, span, error)
                     return
 
+    def _bring_beside(self, run: _Run) -> None:
+        """Brings the files here that records of a run name."""
+        with Download(self._remote, run.beside) as download:
+            for entry in run.beside:
+                try:
+                    data = beside.checked(self._remote.url, entry, self._get(download, entry))
+                    beside.keep(run.folder, entry, data)
+                except StoreError as error:
+                    self.damaged[entry.path] = error
+                except RemoteRefused as error:  # Its run was deleted there meanwhile.
+                    if error.kind not in GONE:
+                        raise
+                self._progress(self.done, self._total)
+
     def _get(self, download: Download, entry: Entry) -> bytes:
         data = download.read(entry)
         done = self.done
@@ -282,3 +307,5 @@ def _clear(folder: Path) -> Iterator[Path]:
                 yield path
             else:
                 edit.remove(path)
+    if not any(lease.is_held(layout.lock_file(path)) for path in layout.run_files(folder)):
+        attachments.remove(folder)

@@ -36,6 +36,7 @@ def push(
     the same bytes. Only the holder of the outbox's lease may call it.
     """
     done = Pushed()
+    outbox.tidy()
     for batch in _batches(outbox.parcels()):
         _commit(outbox, remote, batch)
         for parcel in batch:

@@ -104,7 +104,7 @@ class RunFileReader:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Every call inside the block sees the moment at which it began."""
-        for seen_before in ("_stored", "_kept", "_log", "_tail"):
+        for seen_before in ("_stored", "_kept", "_log", "_tail", "_events"):
             self.__dict__.pop(seen_before, None)
         try:
             self._walked = self._begin()
@@ -164,6 +164,10 @@ class RunFileReader:
 
     @_naming_the_file
     def events(self) -> list[Event]:
+        return list(self._events)
+
+    @cached_property
+    def _events(self) -> list[Event]:
         writer = self.meta()["writer"]
         rows = self._db.execute("SELECT kind, time_ns, data, lamport, seq FROM event ORDER BY seq")
         stored = [
@@ -173,15 +177,22 @@ class RunFileReader:
         return stored + self._tail.events(writer, self.meta()["lamport"])
 
     @_naming_the_file
-    def records(self, kind: str) -> list[Record]:
+    def records(
+        self, kind: str, latest: int | None = None, time: int | None = None
+    ) -> list[Record]:
+        """All of a kind, or so many of the latest, or those of one time (ns)."""
         query = (
-            "SELECT key, coalesce(step, ?), time_ns, data FROM record WHERE kind = ? ORDER BY seq"
+            "SELECT key, coalesce(step, ?), time_ns, data FROM record"
+            " WHERE kind = ? AND time_ns = coalesce(?, time_ns) ORDER BY seq DESC LIMIT ?"
         )
+        most = -1 if latest is None else latest
         stored = [
-            Record(kind, key, step, time, json.loads(data))
-            for key, step, time, data in self._db.execute(query, (NO_STEP, kind))
+            Record(kind, key, step, when, json.loads(data))
+            for key, step, when, data in self._db.execute(query, (NO_STEP, kind, time, most))
         ]
-        return stored + [each for each in self._tail.records if each.kind == kind]
+        tail = [e for e in self._tail.records if e.kind == kind and time in (None, e.time)]
+        found = stored[::-1] + tail
+        return found if latest is None else found[max(0, len(found) - latest) :]
 
     @_naming_the_file
     def series(self) -> dict[int, Series]:

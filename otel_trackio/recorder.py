@@ -9,17 +9,19 @@ from __future__ import annotations
 import json
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any, Final, SupportsIndex
 
 import numpy as np
 
 from otel_trackio import frames, semconv, steps
+from otel_trackio.attachments import Attachments, TooLarge
 from otel_trackio.diagnostics import Diagnostics
 from otel_trackio.errors import ConfigError
 from otel_trackio.frames import Layout, number_to_json
 from otel_trackio.journal import Journal
+from otel_trackio.media import Media, NotShown
 from otel_trackio.model import NO_STEP
 from otel_trackio.text import storable
 from otel_trackio.values import Histogram, Number, Unsupported, flatten, number_of
@@ -47,8 +49,15 @@ Shape = tuple[str, tuple[Any, ...], tuple[type, ...]]
 class Recorder:
     """Writes what is logged to the journal. Any thread may call it."""
 
-    def __init__(self, journal: Journal, diagnostics: Diagnostics, first_step: int = 0) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        files: Attachments,
+        diagnostics: Diagnostics,
+        first_step: int = 0,
+    ) -> None:
         self._journal = journal
+        self._files = files
         self._diagnostics = diagnostics
         self._next_step = first_step
         self._layouts: dict[Shape, Layout] = {}
@@ -61,7 +70,7 @@ class Recorder:
         return self._next_step
 
     def log(self, metrics: Mapping[str, Any], at: SupportsIndex | None = None) -> None:
-        """Records numbers at a step: `at`, else the current step, else one more than the last."""
+        """Records it at a step: `at`, else the current step, else one more than the last."""
         now = time.time_ns()
         shape = (semconv.LOG_SCOPE, tuple(metrics), tuple(map(type, metrics.values())))
         with self._journal.lock:
@@ -73,7 +82,7 @@ class Recorder:
         self._log_any(shape, metrics, now, number)
 
     def log_system(self, metrics: Mapping[str, Any]) -> None:
-        """Records numbers that belong to a time and to no step."""
+        """Records what belongs to a time and to no step."""
         shape = (semconv.SYSTEM_SCOPE, tuple(metrics), tuple(map(type, metrics.values())))
         self._log_any(shape, metrics, time.time_ns(), NO_STEP)
 
@@ -154,15 +163,36 @@ class Recorder:
                     if value.problem:
                         raise Unsupported(value.problem)
                     self._put_histogram(key, value, at)
+                elif media := _media(value):
+                    for each in media:
+                        self._put_media(key, each, at)
                 else:
                     numbers[key] = number_of(value)
-            except Unsupported as reason:
+            except (NotShown, Unsupported) as reason:
                 self._diagnostics.count("skipped.unsupported")
                 self._diagnostics.warn_once(f"skipped {key}", f"metric {key!r} {reason}; skipped")
         return numbers
 
     def _put_histogram(self, key: str, histogram: Histogram, at: int) -> None:
         self.put_entry({"entry": frames.HISTOGRAM, "key": key, "data": histogram.data}, at)
+
+    def _put_media(self, key: str, media: Media, at: int) -> None:
+        try:
+            data = media.data(self._files)
+        except TooLarge as reason:
+            told = f"{media.kind} {key!r} {reason}; it was dropped"
+            self._diagnostics.error("dropped.too_large", told)
+        except OSError as error:
+            told = f"{media.kind} {key!r} was dropped, as its file cannot be written: {error}"
+            self._diagnostics.error("dropped.file", f"{told}; free the disk")
+        except NotShown:
+            raise
+        except Exception as error:  # Data frames and images of others raise anything.
+            raise NotShown(f"cannot be read: {type(error).__name__}: {error}") from error
+        else:
+            self.put_entry(
+                {"entry": frames.RECORD, "kind": media.kind, "key": key, "data": data}, at
+            )
 
     def _put_numbers(
         self, scope: str, numbers: list[tuple[str, Number]], now: int, at: int
@@ -189,6 +219,14 @@ class Recorder:
                 " or raise OTEL_TRACKIO_JOURNAL_SIZE",
                 amount=amount,
             )
+
+
+def _media(value: Any) -> Sequence[Media]:
+    """What of a value becomes records: itself, or each one of a list."""
+    if isinstance(value, Media):
+        return (value,)
+    several = isinstance(value, list | tuple) and all(isinstance(each, Media) for each in value)
+    return value if several else ()
 
 
 def _is_plain_text(key: Any) -> bool:

@@ -3,43 +3,33 @@
 from __future__ import annotations
 
 import difflib
-import json
 import threading
-import time
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Self, TypeGuard
+from typing import Any, Final, Self
 
-from otel_trackio import edit, facts, layout
+from otel_trackio import attachments, edit, facts, layout
 from otel_trackio.diagnostics import logger
-from otel_trackio.edit import EDITOR
 from otel_trackio.elsewhere import Elsewhere
 from otel_trackio.errors import ConfigError, NewerFormat, StoreBusy, StoreError, UnknownMetric
-from otel_trackio.facts import Facts, RunState, WriterState
+from otel_trackio.exhibit import ImageShown, TableShown, image_shown, table_shown
+from otel_trackio.facts import Facts, RunState
 from otel_trackio.fold import TIME_AXIS
 from otel_trackio.frame import Frame
 from otel_trackio.frames import step_or_none
 from otel_trackio.history import History, Part, history
-from otel_trackio.identity import this_host
 from otel_trackio.metric import Metric
 from otel_trackio.model import Histogram, Record
 from otel_trackio.piece import Piece, bucketed, latest, pieces_of
 from otel_trackio.reader import RunFileReader
-from otel_trackio.runfile import REPLICA
 from otel_trackio.source import Found, Source, parts_of, series_by_key
+from otel_trackio.standing import SIGNED, Standing, standing_of
 from otel_trackio.text import storable
 
 SUGGESTIONS: Final = 10
 """How many metrics an error lists."""
-
-SIGNED: Final = "signed"
-"""Set in what a file says where other machines give signs of life for its writer."""
-
-FORK: Final = "fork"
-"""The part of a forked child, whose end says nothing about the run's."""
 
 
 class StoredRun:
@@ -149,10 +139,32 @@ class StoredRun:
             found = known[key]
             return [each for one in found for each in one.source.reader.histograms(one.id)]
 
-    def records(self, kind: str) -> list[Record]:
-        """Alerts, tables or annotations, in the order recorded."""
+    def records(
+        self, kind: str, latest: int | None = None, time: int | None = None
+    ) -> list[Record]:
+        """Alerts, tables, images, texts, traces or annotations, in the order recorded.
+
+        All of that kind, or those of one time (ns); or so many of the latest, by their time.
+        """
         with self.sources() as sources:
-            return [record for each in sources for record in each.reader.records(kind)]
+            found = [e for each in sources for e in each.reader.records(kind, latest, time)]
+        if latest is None:
+            return found
+        return sorted(found, key=lambda each: each.time)[max(0, len(found) - latest) :]
+
+    def file(self, name: str) -> Path:
+        """Where the file lies that a record names. Raises UnknownFile where it is not here."""
+        return attachments.found(self.folders, name)
+
+    def tables(self, key: str | None = None) -> list[TableShown]:
+        """The tables that were logged under a name, or all, in the order recorded."""
+        found = [each for each in self.records("table") if key in (None, each.key)]
+        return [table_shown(each, self.file) for each in found]
+
+    def images(self, key: str | None = None) -> list[ImageShown]:
+        """The images that were logged under a name, or all, in the order recorded."""
+        found = [each for each in self.records("image") if key in (None, each.key)]
+        return [image_shown(each, self.file) for each in found]
 
     def frame(self, keys: Sequence[str] | None = None, rank: int | None = None) -> Frame:
         """Several metrics side by side, on the union of their steps; all of them if None."""
@@ -281,74 +293,6 @@ class StoredRun:
 
     def __repr__(self) -> str:
         return f"<StoredRun {self.path.name}>"
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a run is doing. Times are ns since the epoch; `attempts` counts by rank."""
-
-    state: RunState
-    attempts: dict[int, int]
-    live_attempts: dict[int, int]
-    started: int
-    ended: int
-    last_step: int | None
-    lamport: int
-    points: int
-    dropped: dict[str, int]
-    torn: bool
-
-
-def standing_of(sources: Sequence[Source]) -> Standing:
-    """Sums up the writers of a run."""
-    recording = [each for each in sources if each.meta["part"] != EDITOR]
-    writers = {each.meta["writer"]: _writer_state(each) for each in recording}
-    deciding = [writers[each.meta["writer"]] for each in recording if each.meta["part"] != FORK]
-    state = facts.state_of(deciding, time.time_ns())
-    attempts: dict[int, int] = {}
-    live: dict[int, int] = {}
-    dropped: dict[str, int] = {}
-    for each in recording:
-        known = writers[each.meta["writer"]]
-        attempts[known.rank] = max(attempts.get(known.rank, 0), known.attempt)
-        if known.live:
-            live[known.rank] = max(live.get(known.rank, 0), known.attempt)
-        for reason, amount in json.loads(each.meta.get("counts", "{}")).items():
-            dropped[reason] = dropped.get(reason, 0) + amount
-    return Standing(
-        state,
-        attempts,
-        live,
-        started=min((each.meta["created_ns"] for each in recording), default=0),
-        ended=max((each.heartbeat for each in writers.values()), default=0),
-        last_step=max(
-            filter(_is_step, (each.reader.last_step() for each in recording)), default=None
-        ),
-        lamport=max(each.reader.lamport() for each in sources),
-        points=sum(each.reader.count() for each in recording),
-        dropped=dropped,
-        torn=any(each.reader.torn for each in recording),
-    )
-
-
-def _writer_state(source: Source) -> WriterState:
-    meta, reader = source.meta, source.reader
-    states = [event for event in reader.events() if event.kind == "state"]
-    state = str(states[-1].data["state"]) if states else "running"
-    return WriterState(
-        rank=meta["rank"],
-        world_size=max(meta.get("world_size", 1), meta["rank"] + 1),
-        attempt=meta["attempt"],
-        state=state,
-        live=state == "running" and reader.live,
-        local=meta["boot_id"] == this_host().boot_id,
-        heartbeat=max(meta.get("heartbeat_ns", meta["created_ns"]), reader.last_time()),
-        synced=REPLICA in meta and SIGNED not in meta,
-    )
-
-
-def _is_step(step: int | None) -> TypeGuard[int]:
-    return step is not None
 
 
 def _parts(key: str, sources: Sequence[Source]) -> list[Part]:

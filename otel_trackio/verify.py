@@ -9,10 +9,10 @@ from typing import Final, TypeAlias
 
 import pyarrow as pa
 
-from otel_trackio import place, segment
-from otel_trackio.catalog import MOST_LISTINGS, Catalog, Span, Writers, catalog, cover
-from otel_trackio.download import GONE, Download, Spot
-from otel_trackio.errors import RemoteRefused
+from otel_trackio import attachment, beside, place, segment
+from otel_trackio.catalog import MOST_LISTINGS, Catalog, Span, catalog, cover
+from otel_trackio.download import GONE, LOST, Download, Spot
+from otel_trackio.errors import RemoteRefused, StoreError
 from otel_trackio.reading import Reading
 from otel_trackio.remote import Entry, Remote
 
@@ -75,7 +75,7 @@ def verify(remote: Remote, progress: Progress = lambda done, total: None) -> Ver
         with Download(remote, entries) as download:
             for name in sorted(names):
                 try:
-                    done.add(_run(remote.url, name, found.runs[name], download))
+                    done.add(_run(remote, found, name, download))
                 except RemoteRefused as error:
                     if error.kind not in GONE:
                         raise
@@ -102,16 +102,42 @@ def _entries(found: Catalog, names: set[str]) -> Iterator[Entry]:
         for spans in found.runs[name].values():
             for span in cover(spans).spans:
                 yield from span.files.values()
+        yield from filter(beside.is_readable, found.files.get(name, ()))
 
 
-def _run(url: str, name: str, writers: Writers, download: Download) -> Verified:
+def _run(remote: Remote, found: Catalog, name: str, download: Download) -> Verified:
     done = Verified(runs=1)
-    for writer, spans in writers.items():
-        done.add(_writer(Spot(url, name, writer), spans, download))
+    named: set[str] = set()
+    for writer, spans in found.runs[name].items():
+        done.add(_writer(Spot(found.url, name, writer), spans, download, named))
+    entries = found.files.get(name, ())
+    done.add(_beside(found.url, entries, download))
+    folder = f"{place.ROOT}/{place.FILES}/{name}"
+    if named - set(map(beside.name_of, entries)):  # They may have come since.
+        named -= set(map(beside.name_of, remote.list(folder)))
+        for each in sorted(named):
+            what = f"{folder}/{each} in {found.url} is missing"
+            done.problems.append(Problem(what, LOST))
     return done
 
 
-def _writer(spot: Spot, spans: Sequence[Span], download: Download) -> Verified:
+def _beside(url: str, entries: Sequence[Entry], download: Download) -> Verified:
+    """Files that records name."""
+    done = Verified()
+    for entry in entries:
+        try:
+            if not beside.is_readable(entry):
+                raise beside.too_large(url, entry)
+            data = beside.checked(url, entry, download.read(entry))
+            done.files += 1
+            done.bytes += len(data)
+        except StoreError as error:
+            done.problems.append(Problem(error.message, error.hint))
+    return done
+
+
+def _writer(spot: Spot, spans: Sequence[Span], download: Download, named: set[str]) -> Verified:
+    """Adds to `named` the files that its records name."""
     done = Verified(writers=1)
 
     def read(entry: Entry) -> bytes:
@@ -130,6 +156,9 @@ def _writer(spot: Spot, spans: Sequence[Span], download: Download) -> Verified:
                 done.points += len(rows)
             else:
                 done.others += len(rows)
+            if name == "records":
+                for data in rows["data"].to_pylist():
+                    named.update(attachment.named_in(data))
     if reading.error is not None:
         done.problems.append(Problem(reading.error.message, reading.error.hint))
     done.spare = sum(len(span.paths - counted) for span in spans)

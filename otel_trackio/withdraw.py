@@ -31,14 +31,16 @@ def withdraw(dir: Path, run_id: str, remote: Remote) -> int:
     if not catalog(remote, run_id).runs:
         return 0
     sync(dir, [folder], remote)
+    found = holdings(remote, run_id)
     gone = [
         path
-        for held in holdings(remote, run_id)
+        for held in found
         for writer, spans in held.writers.items()
         if held.tombstones and writer not in held.tombstones
         for span in spans
         for path in sorted(span.paths)
     ]
+    gone += [entry.path for held in found if held.tombstones for entry in held.files]
     commit(remote, {}, gone, f"delete run {run_id}")
     return len(gone)
 
@@ -50,11 +52,16 @@ def _forget(outbox: Outbox, run_id: str, kept: set[str]) -> None:
         raise StoreBusy("a live process syncs there for long", "try again later")
     try:
         for parcel in outbox.parcels():
-            where = place.place_of(parcel.files[-1].path)
+            path = parcel.files[-1].path
+            beside = place.file_of(path)
+            if beside is not None and beside[0] == place.encoded(run_id):
+                outbox.done(parcel)
+            where = place.place_of(path)
             if where is None or where.run != place.encoded(run_id):
                 continue
             if place.on_disk(where.writer) not in kept:
                 outbox.done(parcel)
+        outbox.sent.forget(run_id)
     finally:
         lease.release()
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from otel_trackio import forking, layout
+from otel_trackio.attachments import Attachments
 from otel_trackio.diagnostics import Diagnostics
 from otel_trackio.errors import StoreBusy
 from otel_trackio.frames import Scan
@@ -64,6 +65,7 @@ class Writer:
             medium = allocate(layout.journal_file(path), settings.journal_size)
             undo.pop_all()
         self.journal = Journal(medium, settings.journal_size, settings.full_wait, self._wake)
+        self.files = Attachments(path.parent)
         self._intake = Intake(self._file, meta["rank"])
         self._number = 0
         self._pending: deque[Batch] = deque()
@@ -205,6 +207,7 @@ class Writer:
         counts = self._diagnostics.counts()
         if not (beat or data or batches or counts != self._reported):
             return
+        self.files.settle()
         scan = Scan(data, self._number)
         with self._file.transaction():
             if self._file.stored_position() != position - len(data):

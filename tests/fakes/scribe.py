@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from otel_trackio import layout
+from otel_trackio.attachments import Attachments
 from otel_trackio.chunk import column_of
 from otel_trackio.model import NO_STEP, Columns, Event, Histogram, Points, Record, Series
 from otel_trackio.runfile import RunFile
@@ -56,6 +57,14 @@ class Scribe:
         with self.file.transaction():
             seq = self.file.take_numbers(1)
             self.file.add_record(seq, Record("alert", "k", 1, START + seq, {"text": "r" * size}))
+
+    def image(self, which: int) -> None:
+        """A record that names a file: the same for the same number."""
+        made = Attachments(self.path.parent).put(b"%d" % which, "png")
+        with self.file.transaction():
+            seq = self.file.take_numbers(1)
+            data = {"file": made.document()}
+            self.file.add_record(seq, Record("image", "i", 1, START + seq, data))
 
     def histogram(self, size: int = 10) -> None:
         """One, with a text of so many bytes in it."""

@@ -13,6 +13,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from otel_trackio import layout, recovery
+from otel_trackio.attachments import Attachments
 from otel_trackio.diagnostics import Diagnostics
 from otel_trackio.frames import Scan
 from otel_trackio.identity import new_id
@@ -64,7 +65,9 @@ class Store(RuleBasedStateMachine):
             threading.Event(),
         )
         self.intake = Intake(self.file, 0)
-        self.recorder = Recorder(self.journal, Diagnostics(raise_errors=True))
+        self.recorder = Recorder(
+            self.journal, Attachments(self.path.parent), Diagnostics(raise_errors=True)
+        )
         self.number = 0
 
     @rule(metrics=METRICS, step=st.integers(-3, 30))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 import otel_trackio
@@ -78,6 +79,19 @@ def about(client: httpx.Client) -> Any:
 def runs(client: httpx.Client, project: str = "p") -> Any:
     found = client.get("/api/runs", params={"project": project}).json()["runs"]
     return {each["name"]: each for each in found}
+
+
+def test_images_of_the_remote_are_shown(here: Path, remote: Watched) -> None:
+    """Whatever stands in a record that has come is there to be seen, too."""
+    with otel_trackio.init("p", "pictured", dir=here, mode="offline") as run:
+        run.log({"i": otel_trackio.Image(np.full((4, 4), 7, np.uint8))}, 3)
+    everything(here, remote)
+    with shown(remote.url) as client:
+        until(lambda: "pictured" in runs(client))
+        asked = client.get(f"/api/runs/{run.id}/records", params={"kind": "image"}).json()
+        name = asked["records"][0]["data"]["file"]["name"]
+        answer = client.get(f"/api/runs/{run.id}/files/{name}")
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
 
 
 def test_what_the_remote_has_is_shown(here: Path, remote: Watched) -> None:

@@ -1,0 +1,128 @@
+"""The files that lie beside a run: how they come there, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from otel_trackio import attachment, layout
+from otel_trackio.attachment import MAX_FILE_BYTES, Attachment
+from otel_trackio.errors import StoreError, UnknownFile
+
+MAX_FILES: Final = 10_000
+"""Files beside one run at most: a folder on the Hub holds no more."""
+
+UNFINISHED: Final = ".tmp"
+"""Ending of a file that is being written."""
+
+
+class TooLarge(StoreError):
+    """More bytes, or more files, than is kept."""
+
+
+class Attachments:
+    """The files of a run, while it is recorded. Any thread may call it."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.folder = layout.files_dir(run_dir)
+        self._unsettled: deque[Path] = deque()
+        self._count: int | None = None
+
+    def put(self, data: bytes, ending: str) -> Attachment:
+        """Keeps a file of that content; it outlives the process from now on.
+
+        Raises TooLarge, and OSError where there is no room.
+        """
+        if len(data) > MAX_FILE_BYTES:
+            hint = "log a smaller one, or a part of it"
+            raise TooLarge(f"has {len(data):,} bytes of at most {MAX_FILE_BYTES:,}", hint)
+        made = attachment.described(data, ending)
+        path = self.folder / made.name
+        if not _is_there(path, made.size):
+            self._take_place()
+            _write(path, data)
+            self._unsettled.append(path)
+        return made
+
+    def settle(self) -> None:
+        """Lets all that was put so far outlive a power loss, too: before a record names it."""
+        while self._unsettled:
+            path = self._unsettled[0]
+            with suppress(FileNotFoundError):  # It was deleted with its run.
+                sync(path)
+                sync(path.parent)
+            self._unsettled.popleft()
+
+    def _take_place(self) -> None:
+        if self._count is None:
+            self._count = len(names(self.folder))
+        if self._count >= MAX_FILES:
+            hint = "log fewer images and large tables, or start another run"
+            raise TooLarge(f"is one file more than the {MAX_FILES:,} that a run has", hint)
+        self._count += 1
+
+
+def found(folders: Iterable[Path], name: str) -> Path:
+    """Where the file of that name lies, in the folder of a run. Raises UnknownFile."""
+    if attachment.type_of(name) is not None:  # So it leads out of no folder.
+        for folder in folders:
+            if (path := layout.files_dir(folder) / name).is_file():
+                return path
+    raise UnknownFile(f"no file {name!r} is here", "pull the run, or wait for its sync")
+
+
+def names(folder: Path) -> set[str]:
+    """The names of the files there; what others keep beside them is passed over."""
+    try:
+        with os.scandir(folder) as found:
+            return {each.name for each in found if attachment.type_of(each.name)}
+    except FileNotFoundError:
+        return set()
+
+
+def keep(folder: Path, name: str, data: bytes) -> None:
+    """Puts a file of that name there that came from elsewhere. Raises OSError."""
+    path = folder / name
+    _write(path, data)
+    sync(path)
+
+
+def remove(run_dir: Path) -> None:
+    """Removes all files of a run, and what writers that died left of others."""
+    folder = layout.files_dir(run_dir)
+    with suppress(FileNotFoundError):
+        for path in list(folder.iterdir()):
+            path.unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def sync(path: Path) -> None:
+    """Has the disk hold what a file or a folder holds. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_there(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except FileNotFoundError:
+        return False
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    unfinished = path.with_name(f".{secrets.token_hex(8)}{UNFINISHED}")
+    try:
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
+    except BaseException:  # A disk that is full is not to be filled by tries.
+        unfinished.unlink(missing_ok=True)
+        raise
