@@ -140,7 +140,7 @@ class Recording:
         if not evaluated:
             values |= self._throughput(logs, state)
         self._put({**values, **timing}, state)
-        seen.remember(state.global_step, {display_key(key): v for key, v in logs.items()})
+        self._remember(state.global_step, {display_key(key): v for key, v in logs.items()})
 
     @edge
     def predicted(
@@ -151,7 +151,7 @@ class Recording:
         self._join(args, state, model, dataloader)
         values = self._shown(metrics, state) if state.is_world_process_zero else {}
         self._put({**values, **timing}, state)
-        seen.remember(state.global_step, {display_key(key): v for key, v in metrics.items()})
+        self._remember(state.global_step, {display_key(key): v for key, v in metrics.items()})
 
     @edge
     def saved(self, args: Any, state: Any) -> None:
@@ -169,7 +169,11 @@ class Recording:
     def took(self, key: str, seconds: float, step: int | None) -> None:
         """A profiled function has returned. Its calls within a step are added up."""
         self._profile[key] = self._profile.get(key, 0.0) + seconds
-        seen.remember(step, {key: seconds})
+        self._remember(step, {key: seconds})
+
+    def _remember(self, step: int | None, values: Mapping[str, Any]) -> None:
+        if self._run is not None:
+            seen.remember(self._run.id, step, values)
 
     @property
     def _name(self) -> str:

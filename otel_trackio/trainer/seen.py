@@ -15,22 +15,22 @@ GLOBAL_STEP: Final = "train/global_step"
 _last = threading.local()
 
 
-def remember(step: int | None, metrics: Mapping[str, Any]) -> None:
-    """Notes what was recorded just now, under its display keys."""
-    _last.event = (step, metrics)
+def remember(run_id: str, step: int | None, metrics: Mapping[str, Any]) -> None:
+    """Notes what was recorded in a run just now, under its display keys."""
+    _last.event = (run_id, step, metrics)
 
 
-def is_recorded(metrics: Mapping[str, Any], step: int | None = None) -> bool:
-    """Whether this thread's last event had all of these numbers, at this step if one is named."""
+def is_recorded(run_id: str, metrics: Mapping[str, Any], step: int | None = None) -> bool:
+    """Whether this thread's last event was of that run and had all of these numbers, at this step
+    if one is named."""
     event = getattr(_last, "event", None)
     if event is None:
         return False
-    at, known = event
+    run, at, known = event
     named = metrics.get(GLOBAL_STEP, step)
     rest = {key: value for key, value in metrics.items() if key != GLOBAL_STEP}
-    return (named is None or named == at) and all(
-        key in known and _same(value, known[key]) for key, value in rest.items()
-    )
+    here = run == run_id and (named is None or named == at)
+    return here and all(key in known and _same(value, known[key]) for key, value in rest.items())
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -100,10 +100,11 @@ def test_other_readers_get_names_and_units() -> None:
 def test_what_was_seen_is_known() -> None:
     """The copy that transformers hands on is known; other values, steps and keys are not."""
     nan = float("nan")
-    seen.remember(3, {"train/loss": 0.5, "train/kl": nan})
-    assert seen.is_recorded({"train/loss": 0.5, "train/kl": nan, "train/global_step": 3})
-    assert seen.is_recorded({"train/loss": 0.5}, step=3)
-    assert seen.is_recorded({"train/loss": 0.5})
-    assert not seen.is_recorded({"train/loss": 0.5}, step=4)
-    assert not seen.is_recorded({"train/loss": 0.25}, step=3)
-    assert not seen.is_recorded({"train/loss": 0.5, "mine": 1}, step=3)
+    seen.remember("r", 3, {"train/loss": 0.5, "train/kl": nan})
+    assert seen.is_recorded("r", {"train/loss": 0.5, "train/kl": nan, "train/global_step": 3})
+    assert seen.is_recorded("r", {"train/loss": 0.5}, step=3)
+    assert seen.is_recorded("r", {"train/loss": 0.5})
+    assert not seen.is_recorded("r", {"train/loss": 0.5}, step=4)
+    assert not seen.is_recorded("r", {"train/loss": 0.25}, step=3)
+    assert not seen.is_recorded("r", {"train/loss": 0.5, "mine": 1}, step=3)
+    assert not seen.is_recorded("another run", {"train/loss": 0.5}, step=3)

@@ -12,10 +12,12 @@ from otel_trackio import Api
 from tests.sdk.importing.elsewhere import write_csv
 
 SCRIPT = """
-import resource, sys
+import sys
+from pathlib import Path
 from otel_trackio.importing.calls import import_csv
 import_csv(sys.argv[1], "project")
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+lines = Path("/proc/self/status").read_text().splitlines()
+print(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
 """
 
 LIMIT = 200_000
