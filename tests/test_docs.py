@@ -60,7 +60,9 @@ def test_commands_of_the_readme_exist() -> None:
     assert written
     for command, rest in written:
         shipped = extension.extensions().get(command)
-        known = extension.load(command) if shipped else main.get_command(click.Context(main), command)
+        known = (
+            extension.load(command) if shipped else main.get_command(click.Context(main), command)
+        )
         assert isinstance(known, click.Command), command
         options = {name for each in known.params for name in each.opts}
         assert set(re.findall(r"--[a-z-]+", rest)) <= options, rest
