@@ -4,8 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 
-# Debian packages that tests use beside Python: the browser that looks at the dashboard.
-SYSTEM_PACKAGES := chromium
+# Debian packages that tests use beside Python: a browser, and who the collector sends to.
+SYSTEM_PACKAGES := chromium openssl prometheus victoria-metrics
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -51,10 +51,10 @@ clean: ## remove .venv and whatever else was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# An editable install with the dashboard, and one dependency group of pyproject.toml.
+# An editable install, and one dependency group of pyproject.toml; the demo needs no collector.
 .venv/with-%: pyproject.toml | .venv/ready
 	@echo 'installing into .venv; the first time this takes about a minute'
-	@$(BIN)/python -m pip install -qq --editable '.[space]' --group $*
+	@$(BIN)/python -m pip install -qq --editable '.[$(if $(filter demo,$*),space,all)]' --group $*
 	@touch $@
 
 # The first of these that is new enough. `pip install --group` came with pip 25.1.

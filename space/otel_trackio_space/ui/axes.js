@@ -1,6 +1,6 @@
 /** The x axis that a person chose: its ticks and texts. Knows no DOM. */
 
-import { duration, logTexts, moment, number, count, tickTexts } from "./format.js";
+import { duration, durationTexts, logTexts, moment, number, count, tickTexts } from "./format.js";
 import { durationTicks, linearTicks, logTicks, momentTexts, momentTicks, wholeTicks } from "./scale.js";
 
 /**
@@ -21,7 +21,7 @@ const STEP = {
 const RELATIVE = {
   title: "time since the start",
   ticks: durationTicks,
-  texts: (ticks) => ticks.map(duration),
+  texts: durationTexts,
   text: (x) => duration(x),
 };
 

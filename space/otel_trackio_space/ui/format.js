@@ -146,6 +146,13 @@ export function duration(ms) {
   return both(ms, DAY, "d", HOUR, "h");
 }
 
+/** Texts of the ticks of an axis of durations in ms; "1.92 s" where fewer digits would be alike. */
+export function durationTexts(ticks) {
+  const texts = ticks.map(duration);
+  if (new Set(texts).size === texts.length) return texts;
+  return tickTexts(ticks.map((ms) => ms / SECOND)).map((text) => `${text} s`);
+}
+
 function both(ms, large, name, small, rest) {
   const units = Math.round(ms / small);
   const per = large / small;

@@ -6,6 +6,7 @@ import {
   count,
   delta,
   duration,
+  durationTexts,
   logTexts,
   number,
   plural,
@@ -53,6 +54,11 @@ test("differences have signs", () => {
     [0.25, -0.25, 0].map((each) => delta(each)),
     ["+0.25", "−0.25", "±0"],
   );
+});
+
+test("ticks of durations are told apart", () => {
+  assert.deepEqual(durationTexts([0, 60_000, 90_000]), ["0 s", "1 m", "1 m 30 s"]);
+  assert.deepEqual(durationTexts([1910, 1920, 1930]), ["1.91 s", "1.92 s", "1.93 s"]);
 });
 
 test("durations and ages read in one or two units", () => {
