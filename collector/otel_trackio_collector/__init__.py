@@ -1,4 +1,4 @@
-"""The collector: OpenTelemetry in, run files and other backends out. Nothing in it yet."""
+"""The collector: OpenTelemetry in, run files and other backends out."""
 
 from __future__ import annotations
 

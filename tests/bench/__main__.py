@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from tests.bench import (
     background,
+    collector,
     imports,
     init,
     instrument,
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "import": imports.rows,
     "init": init.rows,
     "page": page.rows,
+    "collector": collector.rows,
 }
 
 

@@ -1,0 +1,103 @@
+"""From what a configuration says to the parts that do it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from otel_trackio.settings import resolve
+from otel_trackio_collector.clienttls import ClientTls
+from otel_trackio_collector.config import Config, Export
+from otel_trackio_collector.forwarding import BATCH_BYTES, Exporter, Forwarder
+from otel_trackio_collector.jsonlines import JsonLines
+from otel_trackio_collector.otlpexport import OtlpExporter
+from otel_trackio_collector.otlpgrpc import GrpcPeer, target_of
+from otel_trackio_collector.otlphttp import HttpPeer, url_of
+from otel_trackio_collector.ownstore import OwnStore
+from otel_trackio_collector.promtarget import Naming
+from otel_trackio_collector.remotewrite import RemoteWrite
+from otel_trackio_collector.requestlog import RequestLog
+from otel_trackio_collector.scrape import EXPIRATION, Scrape
+from otel_trackio_collector.shaping import shaped
+
+PEER: Final = ("headers", "tls", "compression", "timeout")
+"""Options of an OTLP exporter that its peer takes as they are."""
+
+
+def forwarder_for(export: Export, config: Config, log: RequestLog) -> Forwarder:
+    """An exporter with its place in the log. Raises ConfigError, or StoreError."""
+    exporter = _exporter(export, config.directory, log)
+    limit = export.options.get("max_message_bytes", BATCH_BYTES)
+    return Forwarder(
+        log,
+        shaped(exporter, export.selection, export.resolution),
+        export.retry,
+        export.bounds,
+        batch_bytes=min(limit, BATCH_BYTES),
+        never_skipped=export.kind == "otel_trackio",
+    )
+
+
+def check(config: Config) -> None:
+    """Raises ConfigError for files that a collector would fail over at its start."""
+    for receiver in config.receivers:
+        for listen in (receiver.grpc, receiver.http):
+            if listen is not None and listen.tls is not None:
+                listen.tls.context()
+    for export in config.exporters:
+        tls = export.options.get("tls", ClientTls())
+        if export.kind == "otlp_grpc" and not (
+            tls.insecure or target_of(export.options["endpoint"])[1]
+        ):
+            tls.credentials()
+        elif "tls" in export.options:
+            tls.context()
+
+
+def _exporter(export: Export, directory: Path, log: RequestLog) -> Exporter:
+    options = export.options
+    if export.kind == "otlp_grpc":
+        return _otlp(export, GrpcPeer(options["endpoint"], **_given(options, *PEER)))
+    if export.kind == "otlp_http":
+        url = options.get("metrics_endpoint") or url_of(options["endpoint"])
+        return _otlp(export, HttpPeer(url, **_given(options, *PEER)))
+    if export.kind == "file":
+        return JsonLines(export.name, options["path"], options.get("rotation"))
+    if export.kind == "prometheusremotewrite":
+        state = directory / f"{quote(export.name, safe='')}.db"
+        return RemoteWrite(
+            export.name,
+            options["endpoint"],
+            naming=_naming(options, "external_labels"),
+            state=state,
+            **_given(options, "headers", "tls", "timeout", "series_limit"),
+        )
+    if export.kind == "prometheus":
+        naming = _naming(options, "const_labels")
+        told = {**options, "expiration": options.get("metric_expiration", EXPIRATION)}
+        given = _given(told, "expiration", "series_limit")
+        return Scrape(export.name, options["endpoint"], naming, **given)
+    assert export.kind == "otel_trackio", export.kind
+    folder = options.get("dir") or Path(resolve({}, os.environ).dir)
+    return OwnStore(folder, log.id, name=export.name)
+
+
+def _otlp(export: Export, peer: GrpcPeer | HttpPeer) -> OtlpExporter:
+    return OtlpExporter(export.name, peer, export.options.get("max_message_bytes", BATCH_BYTES))
+
+
+def _given(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Those that are set: for the others the part has defaults of its own."""
+    return {name: options[name] for name in names if name in options}
+
+
+def _naming(options: Mapping[str, Any], labels: str) -> Naming:
+    return Naming(
+        external=tuple(sorted(options.get(labels, {}).items())),
+        suffixes=options.get("add_metric_suffixes", True),
+        target_info=options.get("target_info", True),
+        everything=options.get("resource_to_telemetry_conversion", False),
+    )

@@ -1,0 +1,79 @@
+"""What a collector is to do, as values. Secrets among them stay out of their `repr`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from otel_trackio.settings import resolve
+from otel_trackio_collector import requestlog
+from otel_trackio_collector.forwarding import Bounds, RetryPolicy
+from otel_trackio_collector.resolution import Resolution
+from otel_trackio_collector.selection import Selection
+from otel_trackio_collector.servertls import ServerTls
+
+GRPC, HTTP, HEALTH = "127.0.0.1:4317", "127.0.0.1:4318", "127.0.0.1:13133"
+"""Where a collector listens, and answers for its health, unless told otherwise."""
+
+MAX_REQUEST: Final = 64 << 20
+"""Bytes of the largest request that is taken, before and after it is unpacked."""
+
+DRAIN_SECONDS: Final = 10.0
+"""How long a collector that is told to end goes on sending."""
+
+LOG_FILE: Final = "requests.db"
+"""The request log, in the collector's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where a protocol is taken, and from whom: without `tokens` from anybody."""
+
+    endpoint: str
+    tls: ServerTls | None = None
+    max_bytes: int = MAX_REQUEST
+    tokens: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """An OTLP receiver of one or both protocols."""
+
+    name: str
+    grpc: Listen | None
+    http: Listen | None
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """An exporter: `options` are those of its kind alone, by their keys."""
+
+    name: str
+    kind: str
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    bounds: Bounds = field(default_factory=Bounds)
+    selection: Selection = field(default_factory=Selection)
+    resolution: Resolution | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All of it. `notes` are what a user should read: settings that change nothing here."""
+
+    receivers: tuple[Receive, ...]
+    exporters: tuple[Export, ...]
+    directory: Path
+    max_bytes: int = requestlog.MAX_BYTES
+    max_age: float = requestlog.MAX_AGE
+    health: str = HEALTH
+    drain: float = DRAIN_SECONDS
+    level: str = "info"
+    notes: tuple[str, ...] = ()
+
+
+def default_directory(environment: Mapping[str, str]) -> Path:
+    """Where the request log is, unless told otherwise: beside the runs."""
+    return Path(resolve({}, environment).dir) / "collector"

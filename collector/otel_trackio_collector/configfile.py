@@ -1,0 +1,341 @@
+"""The configuration as one YAML file, in the official Collector's words:
+
+receivers:  {otlp: {protocols: {grpc: {}, http: {}}}}
+exporters:
+  otel_trackio: {}
+  otlp_http: {endpoint: "https://...", headers: {Authorization: "${env:TOKEN}"}}
+service: {pipelines: {metrics: {receivers: [otlp], exporters: [otel_trackio, otlp_http]}}}
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from otel_trackio_collector.config import (
+    GRPC,
+    HEALTH,
+    HTTP,
+    Config,
+    Export,
+    Listen,
+    Receive,
+    default_directory,
+)
+from otel_trackio_collector.forwarding import Bounds, RetryPolicy
+from otel_trackio_collector.logs import LEVELS
+from otel_trackio_collector.selection import Rule, Selection
+from otel_trackio_collector.servertls import ServerTls
+from otel_trackio_collector.vocabulary import ALIASES, EXPORTERS, Keys, basic, known, unneeded
+from otel_trackio_collector.yamlfile import Item, listed, nearest, parsed, read
+
+UNNEEDED_PROCESSORS: Final = {
+    "batch": "requests are joined when they are sent, and none waits in memory",
+    "memory_limiter": "what is in flight is bounded already, and the rest is on disk",
+}
+
+UNNEEDED_EXTENSIONS: Final = {
+    "file_storage": "every request is on disk; request_log.directory says where",
+    "pprof": "there is nothing to profile that way",
+    "zpages": "ask `otel-trackio collector status`",
+}
+
+
+UNNEEDED_SERVER: Final = (
+    "compression_algorithms",
+    "cors",
+    "idle_timeout",
+    "include_metadata",
+    "keepalive",
+    "logs_url_path",
+    "max_concurrent_streams",
+    "profiles_url_path",
+    "read_buffer_size",
+    "read_header_timeout",
+    "traces_url_path",
+    "transport",
+    "write_buffer_size",
+    "write_timeout",
+)
+"""Keys of a receiver that may be pasted, and change nothing here."""
+
+NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+    "otlp_grpc": ("endpoint",),
+    "otlp_http": ("endpoint or metrics_endpoint",),
+    "prometheusremotewrite": ("endpoint",),
+    "prometheus": ("endpoint",),
+    "file": ("path",),
+    "otel_trackio": (),
+}
+"""What an exporter of a kind cannot be without."""
+
+SECTIONS: Final = (
+    "receivers",
+    "processors",
+    "exporters",
+    "extensions",
+    "service",
+    "request_log",
+)
+
+Secrets = Mapping[str, str]
+"""Of an `auth` extension: what it puts into the Authorization header."""
+
+
+def from_file(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
+    """Raises ConfigError, which names the line."""
+    return _config(read(path, environment))
+
+
+def from_text(text: str, file: str, environment: Mapping[str, str] = os.environ) -> Config:
+    """The same of a file's content; `file` is what errors call it."""
+    return _config(parsed(text, file, environment))
+
+
+@dataclass(slots=True)
+class Notes:
+    """What is said to who reads a configuration, beside errors."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def add(self, item: Item, message: str) -> None:
+        self.lines.append(f"{item.file}:{item.line}: {message}")
+
+
+def _config(root: Item) -> Config:
+    notes = Notes()
+    top = root.known(dict.fromkeys(SECTIONS, lambda item: item))
+    for name in ("receivers", "exporters", "service"):
+        if name not in top:
+            raise root.error(f"there is no {name}", "receivers, exporters and service are needed")
+    pipeline, level = _service(top["service"], notes)
+    found = {
+        kind: _pipeline(pipeline, kind, top.get(kind), notes)
+        for kind in ("receivers", "processors", "exporters")
+    }
+    if not found["receivers"] or not found["exporters"]:
+        raise pipeline.error("the pipeline is open at one end", "name receivers and exporters")
+    for name, item in found["processors"].items():
+        _processor(name, item, notes)
+    secrets, health = _extensions(top.get("extensions"), notes)
+    log = _log(top["request_log"]) if "request_log" in top else {}
+    return Config(
+        tuple(_receive(name, item, secrets) for name, item in found["receivers"].items()),
+        tuple(exporter_of(name, item, secrets) for name, item in found["exporters"].items()),
+        **({"directory": default_directory(root.environment)} | log),
+        health=health,
+        level=level,
+        notes=tuple(notes.lines),
+    )
+
+
+def _service(item: Item, notes: Notes) -> tuple[Item, str]:
+    """The one pipeline, and how much is logged."""
+    found = item.known(
+        {
+            "pipelines": lambda each: each,
+            "telemetry": lambda each: each.known(
+                {
+                    "logs": lambda logs: logs.known(
+                        {
+                            "level": lambda level: level.text().lower(),
+                            **dict.fromkeys(("encoding", "output_paths", "development"), unneeded),
+                        }
+                    ),
+                    **dict.fromkeys(("metrics", "traces", "resource"), unneeded),
+                }
+            ),
+            "extensions": Item.texts,
+        }
+    )
+    level = found.get("telemetry", {}).get("logs", {}).get("level", "info")
+    if level not in LEVELS:
+        raise item.error(
+            f"service.telemetry.logs.level is {level!r}", f"use {listed(tuple(LEVELS))}"
+        )
+    pipelines = found["pipelines"].items() if "pipelines" in found else {}
+    ours = {name: each for name, each in pipelines.items() if name.partition("/")[0] == "metrics"}
+    for name, each in pipelines.items():
+        if name not in ours:
+            if name.partition("/")[0] not in ("traces", "logs", "profiles"):
+                raise each.error(f"no pipeline {name!r}", nearest(name, {"metrics": None}))
+            notes.add(each, f"{each.path} is left out: only metrics are taken here")
+    if len(ours) != 1:
+        hint = "here is one: give service.pipelines.metrics, and choose by include and exclude"
+        raise item.error(f"there are {len(ours)} pipelines of metrics", hint)
+    return next(iter(ours.values())), level
+
+
+def _pipeline(pipeline: Item, kind: str, defined: Item | None, notes: Notes) -> dict[str, Item]:
+    """What the pipeline names of a kind, as defined. Raises ConfigError for what is not."""
+    parts = pipeline.known(
+        dict.fromkeys(("receivers", "processors", "exporters"), lambda each: each)
+    )
+    known = defined.items() if defined is not None else {}
+    chosen: dict[str, Item] = {}
+    for each in parts[kind].list() if kind in parts else ():
+        name = each.text()
+        if name not in known:
+            raise each.error(
+                f"{each.path} names {name!r}, which is not defined", _near(name, known)
+            )
+        chosen[name] = known[name]
+    for name in known.keys() - chosen.keys():
+        notes.add(known[name], f"{known[name].path} is in no pipeline of metrics, and does nothing")
+    return chosen
+
+
+def _near(name: str, known: Mapping[str, object]) -> str:
+    return nearest(name, known) if known else "define it"
+
+
+def _processor(name: str, item: Item, notes: Notes) -> None:
+    kind = name.partition("/")[0]
+    if kind not in UNNEEDED_PROCESSORS:
+        hint = "exporters choose and fold by include, exclude and resolution"
+        raise item.error(f"no processor {kind!r} here", hint)
+    notes.add(item, f"{item.path} is not needed here: {UNNEEDED_PROCESSORS[kind]}")
+
+
+def _extensions(item: Item | None, notes: Notes) -> tuple[Secrets, str]:
+    """What `auth` may name, and where health is answered."""
+    secrets: dict[str, str] = {}
+    health = HEALTH
+    for name, each in item.items().items() if item is not None else ():
+        kind = name.partition("/")[0]
+        if kind == "health_check":
+            keys: Keys = {"endpoint": Item.text, "path": unneeded}
+            health = known(each, keys).get("endpoint", HEALTH)
+        elif kind == "bearertokenauth":
+            secrets[name] = f"Bearer {_token(each)}"
+        elif kind == "basicauth":
+            secrets[name] = _basic(each)
+        elif kind in UNNEEDED_EXTENSIONS:
+            notes.add(each, f"{each.path} is not needed here: {UNNEEDED_EXTENSIONS[kind]}")
+        else:
+            names = (*UNNEEDED_EXTENSIONS, "health_check", "basicauth", "bearertokenauth")
+            raise each.error(f"no extension {kind!r} here", nearest(kind, dict.fromkeys(names)))
+    return secrets, health
+
+
+def _token(item: Item) -> str:
+    found = known(item, {"token": Item.text, "filename": Item.path_of_file, "scheme": unneeded})
+    try:
+        token = found["filename"].read_text().strip() if "filename" in found else found.get("token")
+    except OSError as error:
+        raise item.error(f"{item.path}.filename: {error}") from error
+    if not token:
+        raise item.error(f"{item.path} has no token", "such as {token: ${env:TOKEN}}")
+    return str(token)
+
+
+def _basic(item: Item) -> str:
+    client = {"username": Item.text, "password": Item.text}
+    found = known(item, {"client_auth": lambda each: known(each, client)}).get("client_auth", {})
+    if found.keys() != client.keys():
+        hint = "such as {client_auth: {username: 1, password: ${env:KEY}}}"
+        raise item.error(f"{item.path} lacks a name or a password", hint)
+    return basic(found["username"], found["password"])
+
+
+def _log(item: Item) -> dict[str, Any]:
+    keys: Keys = {
+        "directory": Item.path_of_file,
+        "max_bytes": Item.bytes,
+        "max_age": Item.seconds,
+        "drain_timeout": Item.seconds,
+    }
+    found = known(item, keys)
+    if "drain_timeout" in found:
+        found["drain"] = found.pop("drain_timeout")
+    return found
+
+
+def _receive(name: str, item: Item, secrets: Secrets) -> Receive:
+    if name.partition("/")[0] != "otlp":
+        raise item.error(f"no receiver {name!r} here", "otlp is the one")
+    grpc: Keys = {"max_recv_msg_size_mib": lambda each: each.whole() << 20}
+    http: Keys = {"max_request_body_size": Item.bytes}
+    protocols: Keys = {
+        "grpc": lambda each: _listen(each, GRPC, grpc, secrets),
+        "http": lambda each: _listen(each, HTTP, http, secrets),
+    }
+    found = known(item, {"protocols": lambda each: known(each, protocols)}).get("protocols", {})
+    if not found:
+        raise item.error(f"{item.path} has no protocols", "such as {protocols: {grpc: {}}}")
+    return Receive(name, found.get("grpc"), found.get("http"))
+
+
+def _listen(item: Item, endpoint: str, limit: Keys, secrets: Secrets) -> Listen:
+    found = known(
+        item,
+        {
+            "endpoint": Item.text,
+            "tls": _server_tls,
+            "auth": lambda each: known(each, {"authenticator": Item.text}).get("authenticator"),
+            **limit,
+            **dict.fromkeys(UNNEEDED_SERVER, unneeded),
+        },
+    )
+    authorization = _secret(item, found.pop("auth", None), secrets)
+    if authorization and not authorization.startswith("Bearer "):
+        raise item.error(f"{item.path}.auth names no bearer token", "use bearertokenauth")
+    for name in limit:
+        if size := found.pop(name, 0):  # 0 is the default, as it is in the official Collector.
+            found["max_bytes"] = size
+    return Listen(
+        **({"endpoint": endpoint} | found),
+        tokens=(authorization.removeprefix("Bearer "),) if authorization else (),
+    )
+
+
+def _server_tls(item: Item) -> ServerTls:
+    found = known(
+        item,
+        {
+            "cert_file": Item.path_of_file,
+            "key_file": Item.path_of_file,
+            "client_ca_file": Item.path_of_file,
+            **dict.fromkeys(("min_version", "reload_interval"), unneeded),
+        },
+    )
+    if "cert_file" not in found or "key_file" not in found:
+        raise item.error(f"{item.path} is not complete", "give cert_file and key_file")
+    return ServerTls(**found)
+
+
+def exporter_of(name: str, item: Item, secrets: Secrets) -> Export:
+    """An exporter as it is defined. Raises ConfigError."""
+    kind, _, rest = name.partition("/")
+    kind = ALIASES.get(kind, kind)
+    if kind not in EXPORTERS:
+        raise item.error(f"no exporter {kind!r} here", nearest(kind, EXPORTERS))
+    found = known(item, EXPORTERS[kind])
+    authorization = _secret(item, found.pop("auth", None), secrets)
+    if authorization:
+        found["headers"] = {**found.get("headers", {}), "Authorization": authorization}
+    for key in NEEDED[kind]:
+        if not any(found.get(each) for each in key.split(" or ")):
+            raise item.error(f"{item.path or name} has no {key}", f"add {key}: ...")
+    return Export(
+        f"{kind}/{rest}" if rest else kind,
+        kind,
+        retry=found.pop("retry_on_failure", RetryPolicy()),
+        bounds=found.pop("sending_queue", Bounds()),
+        selection=Selection(found.pop("include", Rule()), found.pop("exclude", Rule())),
+        resolution=found.pop("resolution", None),
+        options=found,
+    )
+
+
+def _secret(item: Item, name: str | None, secrets: Secrets) -> str:
+    if not name:
+        return ""
+    if name not in secrets:
+        raise item.error(
+            f"{item.path}.auth names {name!r}, which is no extension", _near(name, secrets)
+        )
+    return secrets[name]
