@@ -14,6 +14,7 @@ from otel_trackio.session import init, running
 class OtelTrackioTracker(GeneralTracker):  # type: ignore[misc]
     """Logs into the run that is active, or into one that is started; on the main process alone.
 
+    The end of the training ends a run that was started here; one of the user's is theirs to end.
     `init_trackers(PROJECT, init_kwargs={"otel_trackio": {...}})` gives arguments of `init`.
     """
 
@@ -27,6 +28,7 @@ class OtelTrackioTracker(GeneralTracker):  # type: ignore[misc]
         self._project = run_name
         self._arguments = arguments
         self._run: Run | None = None
+        self._is_ours = False
 
     @on_main_process  # type: ignore[untyped-decorator]
     def start(self) -> None:
@@ -49,12 +51,18 @@ class OtelTrackioTracker(GeneralTracker):  # type: ignore[misc]
 
     @on_main_process  # type: ignore[untyped-decorator]
     def finish(self) -> None:
-        if self._run is not None:
+        if self._run is None:
+            return
+        if self._is_ours:
             self._run.finish()
+        else:
+            self._run.flush()
 
     def _find(self) -> Run:
         if self._run is None:
-            self._run = running() or init(self._project, **self._arguments)
+            active = running()
+            self._is_ours = active is None
+            self._run = active or init(self._project, **self._arguments)
         return self._run
 
 

@@ -10,12 +10,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from otel_trackio import attachment, layout
+from otel_trackio import attachment, filesystem, layout
 from otel_trackio.attachment import MAX_FILE_BYTES, Attachment
 from otel_trackio.errors import StoreError, UnknownFile
 
 MAX_FILES: Final = 10_000
 """Files beside one run at most: a folder on the Hub holds no more."""
+
+COUNT_EACH: Final = 500
+"""Files after which those of a run are counted again."""
 
 UNFINISHED: Final = ".tmp"
 """Ending of a file that is being written."""
@@ -31,7 +34,8 @@ class Attachments:
     def __init__(self, run_dir: Path) -> None:
         self.folder = layout.files_dir(run_dir)
         self._unsettled: deque[Path] = deque()
-        self._count: int | None = None
+        self._known: set[str] = set()
+        self._count = self._counted = 0
 
     def put(self, data: bytes, ending: str) -> Attachment:
         """Keeps a file of that content; it outlives the process from now on.
@@ -44,27 +48,41 @@ class Attachments:
         made = attachment.described(data, ending)
         path = self.folder / made.name
         if not _is_there(path, made.size):
-            self._take_place()
+            self._find_room()
             _write(path, data)
-            self._unsettled.append(path)
+            self._count += 1
+        elif made.name in self._known:
+            return made
+        self._known.add(made.name)  # Who else wrote it may not have settled it.
+        self._unsettled.append(path)
         return made
 
     def settle(self) -> None:
-        """Lets all that was put so far outlive a power loss, too: before a record names it."""
-        while self._unsettled:
-            path = self._unsettled[0]
-            with suppress(FileNotFoundError):  # It was deleted with its run.
-                sync(path)
-                sync(path.parent)
-            self._unsettled.popleft()
+        """Lets all that was put so far outlive a power loss, too: before a record names it.
 
-    def _take_place(self) -> None:
-        if self._count is None:
-            self._count = len(names(self.folder))
+        Raises OSError where the disk could not do that, once: numbers are not to wait for it.
+        """
+        if not self._unsettled:
+            return
+        failure: OSError | None = None
+        for _ in range(len(self._unsettled)):
+            try:
+                filesystem.sync(self._unsettled.popleft())
+            except FileNotFoundError:
+                pass  # It was deleted with its run.
+            except OSError as error:
+                failure = error
+        filesystem.sync_names(self.folder)
+        if failure is not None:
+            raise failure
+
+    def _find_room(self) -> None:
+        if self._count >= self._counted:  # Other processes put files there, too.
+            self._count = len(sizes(self.folder))
+            self._counted = self._count + COUNT_EACH
         if self._count >= MAX_FILES:
             hint = "log fewer images and large tables, or start another run"
             raise TooLarge(f"is one file more than the {MAX_FILES:,} that a run has", hint)
-        self._count += 1
 
 
 def found(folders: Iterable[Path], name: str) -> Path:
@@ -76,20 +94,15 @@ def found(folders: Iterable[Path], name: str) -> Path:
     raise UnknownFile(f"no file {name!r} is here", "pull the run, or wait for its sync")
 
 
-def names(folder: Path) -> set[str]:
-    """The names of the files there; what others keep beside them is passed over."""
-    try:
-        with os.scandir(folder) as found:
-            return {each.name for each in found if attachment.type_of(each.name)}
-    except FileNotFoundError:
-        return set()
-
-
-def keep(folder: Path, name: str, data: bytes) -> None:
-    """Puts a file of that name there that came from elsewhere. Raises OSError."""
-    path = folder / name
-    _write(path, data)
-    sync(path)
+def sizes(folder: Path) -> dict[str, int]:
+    """Bytes of the files there, by name; what others keep beside them is passed over."""
+    found: dict[str, int] = {}
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for each in entries:
+            if attachment.type_of(each.name):
+                with suppress(OSError):  # What cannot be looked at is no file of ours.
+                    found[each.name] = each.stat().st_size
+    return found
 
 
 def remove(run_dir: Path) -> None:
@@ -97,17 +110,10 @@ def remove(run_dir: Path) -> None:
     folder = layout.files_dir(run_dir)
     with suppress(FileNotFoundError):
         for path in list(folder.iterdir()):
-            path.unlink(missing_ok=True)
-        folder.rmdir()
-
-
-def sync(path: Path) -> None:
-    """Has the disk hold what a file or a folder holds. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            if not path.is_dir():
+                path.unlink(missing_ok=True)
+        with suppress(OSError):  # Somebody keeps things of his own there.
+            folder.rmdir()
 
 
 def _is_there(path: Path, size: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from otel_trackio import attachment, attachments, layout
@@ -10,13 +10,13 @@ from otel_trackio.attachment import MAX_FILE_BYTES
 from otel_trackio.attachments import MAX_FILES
 from otel_trackio.download import LOST
 from otel_trackio.errors import StoreError
-from otel_trackio.remote import Entry
+from otel_trackio.remote import Entry, write_whole
 
 
-def missing(run_dir: Path, entries: Iterable[Entry]) -> list[Entry]:
-    """Those that a run's folder here has not, and that are no more than ours would be."""
-    here = attachments.names(layout.files_dir(run_dir))
-    absent = [entry for entry in entries if name_of(entry) not in here and is_readable(entry)]
+def missing(run_dir: Path, entries: Sequence[Entry]) -> list[Entry]:
+    """Those that a run's folder here has not whole, and that are no more than ours would be."""
+    here = attachments.sizes(layout.files_dir(run_dir)) if entries else {}
+    absent = [e for e in entries if here.get(name_of(e)) != e.size and is_readable(e)]
     return absent[: max(0, MAX_FILES - len(here))]
 
 
@@ -41,10 +41,14 @@ def checked(url: str, entry: Entry, data: bytes) -> bytes:
     return data
 
 
+class NoRoom(StoreError):
+    """A folder takes no file."""
+
+
 def keep(run_dir: Path, entry: Entry, data: bytes) -> None:
-    """Puts a file into a run's folder. Raises StoreError where there is no room."""
+    """Puts a file into a run's folder. Raises NoRoom."""
     try:
-        attachments.keep(layout.files_dir(run_dir), name_of(entry), data)
+        write_whole(layout.files_dir(run_dir) / name_of(entry), data)
     except OSError as error:
         message = f"cannot write to {layout.files_dir(run_dir)}: {error}"
-        raise StoreError(message, "free the disk, then pull again") from error
+        raise NoRoom(message, "free the disk, then pull again") from error

@@ -37,7 +37,7 @@ runs back whole: `otel-trackio pull {here}`.
 * `events`: a fact about a run, as JSON in `data`. Of `kind` `run` it is a name and a project; other
   kinds are `config`, `summary`, `state` and `delete`.
 * `histograms`, and `records`: an alert, a table, an image, or what else is shown beside curves, as
-  JSON in `data`. Images and large tables are files there: `{root}/files/<run>/<name>`.
+  JSON in `data`. Images and large tables are files there: `{root}/files/<run>/<xx>/<name>`.
 
 A table is here as soon as it has rows; `run` joins them. What has no step was recorded by time.
 

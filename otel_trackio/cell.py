@@ -65,7 +65,9 @@ def _is_exact(number: int) -> bool:
 
 def to_json(cell: Any, type: CellType) -> Any:
     """A cell as JSON holds it exactly, in a column of that type."""
-    return number_to_json(float(cell)) if type == "float" and cell is not None else cell
+    if isinstance(cell, float) or (type == "float" and cell is not None):
+        return number_to_json(float(cell))
+    return cell
 
 
 def from_json(cell: Any, type: CellType) -> Any:
@@ -79,7 +81,9 @@ def from_json(cell: Any, type: CellType) -> Any:
 
 def to_parquet(cell: Any, type: CellType) -> Any:
     """A cell as a column of a Parquet file takes it: as JSON text, where it has no simpler type."""
-    return json.dumps(cell) if type in ("json", "image") and cell is not None else cell
+    if type in ("json", "image") and cell is not None:
+        return json.dumps(to_json(cell, type))
+    return cell
 
 
 def from_parquet(cell: Any, type: CellType) -> Any:

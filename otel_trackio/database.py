@@ -40,7 +40,7 @@ def open_writing(path: Path) -> sqlite3.Connection:
 def open_reading(path: Path) -> sqlite3.Connection:
     """A read-only connection. Raises StoreError or NewerFormat where the file cannot be read."""
     try:
-        connection = _connect_reading(path)
+        connection = connect_reading(path)
         try:
             check_format(connection, path)
         except BaseException:
@@ -51,7 +51,8 @@ def open_reading(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _connect_reading(path: Path) -> sqlite3.Connection:
+def connect_reading(path: Path) -> sqlite3.Connection:
+    """A read-only connection to anybody's file, in a folder that may be read-only, too."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
     connection = sqlite3.connect(
         uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS

@@ -1,9 +1,14 @@
-"""What kind of file system a folder is on: SQLite and mmap need one of this machine."""
+"""What file systems do and can: SQLite and mmap need one of this machine, not all outlive a loss
+of power.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +17,7 @@ _NETWORK: Final = (
     *("lustre", "nfs", "ocfs2", "orangefs", "panfs", "pvfs2", "smb", "weka"),
 )
 _LOCAL_FUSE: Final = ("fuseblk", "fuse.fuse-overlayfs")  # A local disk; a container's root.
+_UNABLE: Final = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 _MOUNT: Final = re.compile(r"^[^ \n]* ([^ \n]+) ([^ \n]+) ", re.MULTILINE)
 
 
@@ -41,3 +47,26 @@ def mounted_type(mounts: str, path: Path) -> str | None:
 def is_network(fstype: str | None) -> bool:
     """Whether files of that type may be on another machine (NFS, Lustre, FUSE...)."""
     return fstype is not None and fstype.startswith(_NETWORK) and fstype not in _LOCAL_FUSE
+
+
+def sync(path: Path) -> None:
+    """Has the disk hold what a file holds, where its file system can. Raises OSError."""
+    # Windows does it for who may write alone.
+    descriptor = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _UNABLE:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def sync_names(folder: Path) -> None:
+    """Lets the names in a folder outlive a power loss, where its file system can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

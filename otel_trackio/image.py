@@ -29,9 +29,10 @@ _BEGINNINGS: Final = {
 class Image(Media):
     """An image to log: `log({"sample": Image(pixels, caption="epoch 3")})`.
 
-    `value` is the path of a file, which is kept as it is if it is PNG, JPEG, GIF or WebP; an array
-    or tensor of uint8, of shape (height, width) or (height, width, 1 to 4 channels); or an image of
-    Pillow. It is read when it is logged. A list of images may be logged under one name.
+    `value` is the path of a file, or what it holds as bytes, which is kept as it is if it is PNG,
+    JPEG, GIF or WebP; an array or tensor of uint8, of shape (height, width) or (height, width, 1 to
+    4 channels); or an image of Pillow. It is read when it is logged. A list of images may be logged
+    under one name.
     """
 
     kind = "image"
@@ -55,6 +56,11 @@ def _content(value: Any) -> tuple[bytes, str]:
     """The bytes of an image file, and how names of such files end."""
     if isinstance(value, str | os.PathLike):
         return _read(Path(value))
+    if isinstance(value, bytes):
+        ending = _ending(value)
+        if ending is None:
+            raise NotShown("is no PNG, JPEG, GIF or WebP")
+        return value, ending
     if hasattr(value, "save") and hasattr(value, "getbands"):
         return _saved(value), "png"
     try:
@@ -111,7 +117,10 @@ def _saved(image: Any) -> bytes:
     _check(*image.size)
     known = image.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
     out = io.BytesIO()
-    (image if known else image.convert("RGB")).save(out, "PNG", compress_level=png.LEVEL)
+    try:
+        (image if known else image.convert("RGB")).save(out, "PNG", compress_level=png.LEVEL)
+    except OSError as error:  # It is read from its file only now, which may be cut short.
+        raise NotShown(f"cannot be read: {error}") from error
     return out.getvalue()
 
 

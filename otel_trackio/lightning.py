@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -29,8 +30,9 @@ else:
 class OtelTrackioLogger(Logger):  # type: ignore[misc]
     """Logs into the run that is active, or into one that is started with arguments of `init`.
 
-    Hyperparameters become its config. A training that fails makes a run fail that was started here;
-    one that ends leaves it open, as a test may follow: it ends with the process, or `finish`.
+    Hyperparameters become its config. A training that ends leaves the run open, as a test may
+    follow: it ends with the process, or `finish`. One that fails ends a run that was started here,
+    as failed; one of the user's goes on, and has failed unless a training after it ends well.
     """
 
     def __init__(self, project: str | None = None, **arguments: Any) -> None:
@@ -38,6 +40,7 @@ class OtelTrackioLogger(Logger):  # type: ignore[misc]
         self._project = project
         self._arguments = arguments
         self._run: Run | None = None
+        self._is_ours = False
 
     @property
     def name(self) -> str | None:
@@ -51,9 +54,11 @@ class OtelTrackioLogger(Logger):  # type: ignore[misc]
 
     @property
     def experiment(self) -> Run:
-        """The run, which is started if there is none yet."""
-        if self._run is None:
-            self._run = running() or init(self._project, **self._arguments)
+        """The run, which is started if there is none yet, or if it has ended."""
+        if self._run is None or self._run.state not in ("running", "disabled"):
+            active = running()
+            self._is_ours = active is None
+            self._run = active or init(self._project, **self._arguments)
         return self._run
 
     @rank_zero_only  # type: ignore[untyped-decorator]
@@ -78,7 +83,9 @@ class OtelTrackioLogger(Logger):  # type: ignore[misc]
         """Lightning says how a training ended."""
         if self._run is None:
             return
-        if status == "success":
+        error = None if status == "success" else sys.exception() or RuntimeError(status)
+        if error is None or not self._is_ours:
+            self._run.note(error)
             self._run.flush()
         else:
-            self._run.finish(exit_code=1)
+            self._run.fail(error)

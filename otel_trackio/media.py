@@ -41,6 +41,16 @@ class Media(ABC):
         """
 
 
+def shown(media: Media, files: Attachments) -> dict[str, Any]:
+    """What its record holds, whatever it was made of. Raises NotShown, TooLarge, or OSError."""
+    try:
+        return media.data(files)
+    except (NotShown, TooLarge, OSError):
+        raise
+    except Exception as error:  # Data frames and images of others raise anything.
+        raise NotShown(f"cannot be read: {type(error).__name__}: {error}") from error
+
+
 class Markdown(Media):
     """A text to log: `log({"report": Markdown("# Samples ...")})`."""
 

@@ -21,7 +21,7 @@ from otel_trackio.model import Event
 from otel_trackio.parcel import Parcel
 from otel_trackio.ranges import MAX_NUMBERS, MAX_TEXT, MERGED, ROW_BYTES, Range, Ranges
 from otel_trackio.remote import Entry
-from otel_trackio.runfile import RunFile
+from otel_trackio.runfile import HELD, RunFile
 from otel_trackio.segment import Extract
 from otel_trackio.sent import Sent
 
@@ -42,6 +42,7 @@ COUNTERS: Final = (
     "journal_number",
     "counts",
     "heartbeat_ns",
+    HELD,
 )
 """Keys of `meta` that change while a writer records, and so are not told once."""
 

@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from otel_trackio import attachments, place
+from otel_trackio import filesystem, place
 from otel_trackio.remote import UNFINISHED, Entry, write_whole
 
 REPLACES: Final = ".replaces"
@@ -52,13 +52,13 @@ def add_file(root: Path, path: str, source: Path) -> None:
 
     Raises FileNotFoundError where it is not there.
     """
-    attachments.sync(source)
     if (root / path).exists():
         return
+    filesystem.sync(source)
     (root / path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         os.link(source, root / path)
-        attachments.sync((root / path).parent)
+        filesystem.sync_names((root / path).parent)
     except FileExistsError:
         return  # Another process was faster.
     except OSError:  # Not all file systems have links.
@@ -76,7 +76,7 @@ def parcels(root: Path) -> list[Parcel]:
 
 def beside(root: Path) -> Iterator[Parcel]:
     """The files that records name alone."""
-    for path in sorted((root / place.ROOT / place.FILES).glob("*/*")):
+    for path in sorted((root / place.ROOT / place.FILES).glob("*/*/*")):
         name = path.relative_to(root).as_posix()
         if place.file_of(name) and (entry := _entry(root, name)):
             yield Parcel((entry,))

@@ -20,9 +20,12 @@ LAST: Final = "points"
 """The table that every range has, rows or not, and that is added last: then the range is whole."""
 
 FILES: Final = "files"
-"""Where the files lie that records name, beside the tables, a folder a run."""
+"""Where the files lie that records name, beside the tables: a folder a run, and in it one for each
+two characters that names begin with, as the Hub takes 10,000 files a folder."""
 
-_FILE: Final = re.compile(rf"{re.escape(ROOT)}/{FILES}/(?P<run>[^/]+)/(?P<name>[^/]+)")
+_FILE: Final = re.compile(
+    rf"{re.escape(ROOT)}/{FILES}/(?P<run>[^/]+)/(?P<begin>[0-9a-f]{{2}})/(?P<name>(?P=begin)[^/]+)"
+)
 
 _PATH: Final = re.compile(
     r"data/v1/(?P<table>[a-z]+)/(?P<run>[^/]+)/(?P<writer>[^/]+)-(?P<first>\d+)-(?P<last>\d+)"
@@ -52,7 +55,7 @@ def on_disk(name: str) -> str:
 
 def file_path(run: str, name: str) -> str:
     """Where a file that records name lies."""
-    return f"{run_folder(FILES, run)}/{name}"
+    return f"{run_folder(FILES, run)}/{name[:2]}/{name}"
 
 
 def file_of(path: str) -> tuple[str, str] | None:

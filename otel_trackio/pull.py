@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from otel_trackio import attachments, beside, edit, facts, layout, lease, place
+from otel_trackio.beside import NoRoom
 from otel_trackio.catalog import MOST_LISTINGS, RUNS_AT_ONCE, Catalog, Span, catalog
 from otel_trackio.download import GONE, Download, Spot, extract_of, rows_of, whole
 from otel_trackio.errors import OtelTrackioError, RemoteRefused, StoreBusy, StoreError
@@ -267,6 +268,10 @@ class _Pull:
                 try:
                     data = beside.checked(self._remote.url, entry, self._get(download, entry))
                     beside.keep(run.folder, entry, data)
+                    self.damaged.pop(entry.path, None)
+                except NoRoom as error:
+                    self.damaged[entry.path] = error
+                    return  # Nor is there any for the others.
                 except StoreError as error:
                     self.damaged[entry.path] = error
                 except RemoteRefused as error:  # Its run was deleted there meanwhile.

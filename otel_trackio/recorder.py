@@ -21,7 +21,7 @@ from otel_trackio.diagnostics import Diagnostics
 from otel_trackio.errors import ConfigError
 from otel_trackio.frames import Layout, number_to_json
 from otel_trackio.journal import Journal
-from otel_trackio.media import Media, NotShown
+from otel_trackio.media import Media, NotShown, shown
 from otel_trackio.model import NO_STEP
 from otel_trackio.text import storable
 from otel_trackio.values import Histogram, Number, Unsupported, flatten, number_of
@@ -168,27 +168,28 @@ class Recorder:
                         self._put_media(key, each, at)
                 else:
                     numbers[key] = number_of(value)
-            except (NotShown, Unsupported) as reason:
-                self._diagnostics.count("skipped.unsupported")
-                self._diagnostics.warn_once(f"skipped {key}", f"metric {key!r} {reason}; skipped")
+            except Unsupported as reason:
+                self._skip(key, reason)
         return numbers
+
+    def _skip(self, key: str, reason: Exception) -> None:
+        self._diagnostics.count("skipped.unsupported")
+        self._diagnostics.warn_once(f"skipped {key}", f"metric {key!r} {reason}; skipped")
 
     def _put_histogram(self, key: str, histogram: Histogram, at: int) -> None:
         self.put_entry({"entry": frames.HISTOGRAM, "key": key, "data": histogram.data}, at)
 
     def _put_media(self, key: str, media: Media, at: int) -> None:
         try:
-            data = media.data(self._files)
+            data = shown(media, self._files)
         except TooLarge as reason:
             told = f"{media.kind} {key!r} {reason}; it was dropped"
             self._diagnostics.error("dropped.too_large", told)
         except OSError as error:
             told = f"{media.kind} {key!r} was dropped, as its file cannot be written: {error}"
             self._diagnostics.error("dropped.file", f"{told}; free the disk")
-        except NotShown:
-            raise
-        except Exception as error:  # Data frames and images of others raise anything.
-            raise NotShown(f"cannot be read: {type(error).__name__}: {error}") from error
+        except NotShown as reason:
+            self._skip(key, reason)
         else:
             self.put_entry(
                 {"entry": frames.RECORD, "kind": media.kind, "key": key, "data": data}, at

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
 from typing import Final, Protocol, TypeAlias
 
+from otel_trackio import filesystem
 from otel_trackio.errors import RemoteRefused, RemoteUnavailable
 
 DATASETS: Final = "hf://datasets/"
@@ -143,14 +144,4 @@ def write_whole(path: Path, data: bytes) -> None:
     except BaseException:  # A disk that is full is not to be filled by tries.
         unfinished.unlink(missing_ok=True)
         raise
-    _keep_names(path.parent)
-
-
-def _keep_names(folder: Path) -> None:
-    """Lets the names in a folder outlive a power loss, where its file system can."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    filesystem.sync_names(path.parent)

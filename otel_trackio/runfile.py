@@ -30,6 +30,17 @@ MEANT: Final = "sync:to"
 REPLICA: Final = "replica"
 """Key of `meta` in a file that was pulled: the remote that it came from."""
 
+ORIGIN: Final = "origin"
+"""Key of `meta` in a file that a collector filled: the writer that recorded what it holds, if that
+was one of ours."""
+
+HELD: Final = "collector:held"
+"""Key of `meta` in such a file: JSON, the ranges of the origin's numbers that it holds, both ends
+included."""
+
+OTLP: Final = "otlp:"
+"""How REPLICA begins in such a file where its origin syncs it: what it came from is no remote."""
+
 PAGE: Final = 4096
 """Bytes of a page of a run file."""
 

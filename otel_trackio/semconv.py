@@ -16,6 +16,19 @@ from otel_trackio.names import MAX_NAME, instrument_name
 # Attributes on points and exemplars.
 TRAINING_STEP: Final = "training.step"
 TRACKIO_KEY: Final = "otel_trackio.key"
+POINT_NUMBER: Final = "otel_trackio.seq"  # The point's seq in its origin's run file.
+
+# Attributes of a resource that is a run, or one process of it.
+RUN_ID: Final = "otel_trackio.run.id"
+RUN_NAME: Final = "otel_trackio.run.name"
+RUN_GROUP: Final = "otel_trackio.run.group"
+PROJECT: Final = "otel_trackio.project"
+RANK: Final = "otel_trackio.rank"
+WORLD_SIZE: Final = "otel_trackio.world_size"
+ATTEMPT: Final = "otel_trackio.attempt"
+WRITER_ID: Final = "otel_trackio.writer.id"  # Its points are numbered, by their exemplars.
+SYNC_TO: Final = "otel_trackio.sync.to"  # Where it syncs to itself; empty for nowhere.
+STATE: Final = "otel_trackio.state"  # `finished` or `failed`, with its last points.
 
 # Instrumentation scopes: `log()` points, and their mirror for other readers.
 LOG_SCOPE: Final = "otel_trackio.log"

@@ -12,6 +12,7 @@ from otel_trackio.history import Part
 from otel_trackio.metric import key_of
 from otel_trackio.model import Columns, Points, Series
 from otel_trackio.reader import RunFileReader
+from otel_trackio.runfile import ORIGIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,12 @@ class Source:
     @property
     def order(self) -> tuple[int, str]:
         return self.meta["attempt"], self.meta["writer"]
+
+
+def told_once(sources: Sequence[Source]) -> list[Source]:
+    """Without those that hold what a writer sent to a collector whose own file is among them."""
+    own = {each.meta["writer"] for each in sources if ORIGIN not in each.meta}
+    return [each for each in sources if each.meta.get(ORIGIN) not in own]
 
 
 @dataclass(frozen=True, slots=True)

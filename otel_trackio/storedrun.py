@@ -24,7 +24,7 @@ from otel_trackio.metric import Metric
 from otel_trackio.model import Histogram, Record
 from otel_trackio.piece import Piece, bucketed, latest, pieces_of
 from otel_trackio.reader import RunFileReader
-from otel_trackio.source import Found, Source, parts_of, series_by_key
+from otel_trackio.source import Found, Source, parts_of, series_by_key, told_once
 from otel_trackio.standing import SIGNED, Standing, standing_of
 from otel_trackio.text import storable
 
@@ -220,8 +220,9 @@ class StoredRun:
     def sources(self) -> Iterator[list[Source]]:
         """The run's writers by (attempt, writer), all seen at one moment.
 
-        Inside the block every call sees that moment. A file that cannot be read is left out, and
-        noted in `damaged`. Raises StoreError where none can.
+        Inside the block every call sees that moment. Passed over is what a collector was sent of a
+        writer whose own file is here. A file that cannot be read is left out, and noted in
+        `damaged`. Raises StoreError where none can.
         """
         with self._lock, ExitStack() as stack:
             if self._seen is not None:
@@ -232,7 +233,7 @@ class StoredRun:
             found = [source for path in self.files() for source in self._open(path, stack)]
             if not found:
                 raise self._unreadable()
-            self._seen = sorted(found, key=lambda each: each.order)
+            self._seen = sorted(told_once(found), key=lambda each: each.order)
             try:
                 yield self._seen
             finally:

@@ -116,7 +116,7 @@ def _run(remote: Remote, found: Catalog, name: str, download: Download) -> Verif
     if named - set(map(beside.name_of, entries)):  # They may have come since.
         named -= set(map(beside.name_of, remote.list(folder)))
         for each in sorted(named):
-            what = f"{folder}/{each} in {found.url} is missing"
+            what = f"{folder}/{each[:2]}/{each} in {found.url} is missing"
             done.problems.append(Problem(what, LOST))
     return done
 

@@ -15,7 +15,7 @@ from otel_trackio.holding import holdings
 from otel_trackio.outbox import SYNC, Outbox
 from otel_trackio.push import commit
 from otel_trackio.remote import Remote
-from otel_trackio.runfile import REPLICA
+from otel_trackio.runfile import OTLP, REPLICA
 from otel_trackio.storedrun import StoredRun
 from otel_trackio.sync import LEASE_SECONDS, sync
 
@@ -51,6 +51,7 @@ def _forget(outbox: Outbox, run_id: str, kept: set[str]) -> None:
     if lease is None:
         raise StoreBusy("a live process syncs there for long", "try again later")
     try:
+        outbox.tidy()  # Or what was sent before would be sent once more.
         for parcel in outbox.parcels():
             path = parcel.files[-1].path
             beside = place.file_of(path)
@@ -71,5 +72,6 @@ def destinations_of(run: StoredRun) -> set[str]:
     with run.sources() as sources:
         cursors = {name for each in sources for name in each.reader.cursors()}
         origins = {each.meta[REPLICA] for each in sources if REPLICA in each.meta}
+    origins = {each for each in origins if not each.startswith(OTLP)}
     synced = {name for name in cursors if name.startswith(SYNC) and not name.endswith(":cutting")}
     return origins | {name.removeprefix(SYNC) for name in synced}

@@ -207,7 +207,7 @@ class Writer:
         counts = self._diagnostics.counts()
         if not (beat or data or batches or counts != self._reported):
             return
-        self.files.settle()
+        self._settle()
         scan = Scan(data, self._number)
         with self._file.transaction():
             if self._file.stored_position() != position - len(data):
@@ -227,6 +227,15 @@ class Writer:
         self._reported = counts
         self._next_beat = time.monotonic() + self._settings.heartbeat
         self._stored(taken)
+
+    def _settle(self) -> None:
+        try:
+            self.files.settle()
+        except OSError as error:  # Numbers do not wait for a disk that cannot hold an image.
+            self._diagnostics.error(
+                "files.unsettled",
+                f"a file in {self.files.folder} may not outlive the machine: {error}",
+            )
 
     def _catch_up(self) -> None:
         # Our lock was lost: whoever recovered the file took a part of the journal, once and for

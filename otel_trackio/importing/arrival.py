@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from otel_trackio import database, identity, layout, version
 from otel_trackio.attachments import Attachments
-from otel_trackio.errors import StoreBusy
+from otel_trackio.errors import StoreBusy, StoreError
 from otel_trackio.importing.origin import Batch, Origin, Positions
 from otel_trackio.intake import Intake
 from otel_trackio.lease import Lease
@@ -77,6 +77,7 @@ class Arrival:
         self._folder = folder
         self._run_id = run_id
         self._before = before
+        self._path = before.path or folder / f"{layout.encode_id(identity.new_id())}.db"
         self._meant = meant
         self._file: RunFile | None = None
         self._lease: Lease | None = None
@@ -88,7 +89,11 @@ class Arrival:
 
         Raises StoreError.
         """
-        self.files.settle()
+        try:
+            self.files.settle()
+        except OSError as error:
+            message = f"cannot write to {self.files.folder}: {error}"
+            raise StoreError(message, "free the disk, then import again") from error
         times = [int(each.points.time.max()) for each in batch.columns]
         times += [each.time for _, _, each in batch.histograms]
         times += [each.time for _, each in batch.records]
@@ -143,7 +148,7 @@ class Arrival:
 
     @contextmanager
     def _storing(self, first: Batch) -> Iterator[tuple[RunFile, Intake]]:
-        path = self._before.path or self._folder / f"{layout.encode_id(identity.new_id())}.db"
+        path = self._path
         if self._lease is None:
             self._lease = Lease.take(layout.lock_file(path))
             if self._lease is None:

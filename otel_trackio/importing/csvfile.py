@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ from typing import Final, TextIO
 import numpy as np
 
 from otel_trackio.errors import ConfigError, StoreError
-from otel_trackio.importing.cells import Numbers, all_numbers, numbers, whole
-from otel_trackio.importing.gathering import BATCH
+from otel_trackio.importing.cells import LONGEST_INTEGER, Numbers, all_numbers, numbers, whole
+from otel_trackio.importing.gathering import BATCH, until_failure
 from otel_trackio.importing.left import Left
 from otel_trackio.importing.moment import EPOCH, ns_of
 from otel_trackio.importing.origin import Batch, Column, Origin, Positions
@@ -30,6 +31,12 @@ TIMES: Final = ("timestamp", "_timestamp", "wall time", "wall_time", "time", "da
 """Columns that may hold the time; one does if it begins with a moment of this century."""
 
 DELIMITERS: Final = ",;\t|"
+
+LONGEST_CELL: Final = 10_000_000
+"""Characters of one cell at most: a quote that is never closed holds all the rest of a file."""
+
+LONG: Final = "a long text"
+"""What stands for a text that is too long for a number."""
 
 ROWS: Final = "rows"
 """The one part of a file, whose position counts rows."""
@@ -115,11 +122,12 @@ def _place(path: Path, names: Sequence[str], wish: str) -> int:
 def _batches(sheet: Sheet, positions: Positions, left: Left) -> Iterator[Batch]:
     position = positions.get(ROWS, 0)
     if position == 0:
-        sheet = _named(sheet, left)
+        _count_unnamed(sheet, left)
     clock = _Clock(sheet.path.stat().st_mtime_ns)
     height = max(1, BATCH // max(1, sheet.width))
     with _rows(sheet.path, sheet.delimiter) as rows:
-        rows = _unbroken(rows, sheet)
+        failures: list[Exception] = []
+        rows = until_failure(map(_shortened, _unbroken(rows, sheet)), failures)
         for _ in islice(rows, 1 + position):
             pass
         while block := list(islice(rows, height)):
@@ -129,10 +137,12 @@ def _batches(sheet: Sheet, positions: Positions, left: Left) -> Iterator[Batch]:
                 left.add("cells beyond the header", amount=sum(map(bool, beyond)))
             yield _batch(sheet, columns, position, clock, left)
             position += len(block)
+        if failures:
+            raise failures[0]
 
 
-def _named(sheet: Sheet, left: Left) -> Sheet:
-    """Counts columns that cannot be told apart by their names; see `_distinct`."""
+def _count_unnamed(sheet: Sheet, left: Left) -> None:
+    """Counts columns that no name tells apart; of those that share one the first is taken."""
     names = [name for _, name in sheet.metrics]
     for name in names:
         if not name:
@@ -140,7 +150,6 @@ def _named(sheet: Sheet, left: Left) -> Sheet:
     for name in set(names) - {""}:
         if names.count(name) > 1:
             left.add("columns of the same name", name, names.count(name) - 1)
-    return sheet
 
 
 class _Clock:
@@ -204,6 +213,13 @@ def _steps(
     return np.array([step or 0 for step in found], np.int64), stepped
 
 
+def _shortened(row: list[str]) -> list[str]:
+    """A row without the texts that are too long for a number: many would fill the memory."""
+    if max(map(len, row)) <= LONGEST_INTEGER:
+        return row
+    return [cell if len(cell) <= LONGEST_INTEGER else LONG for cell in row]
+
+
 def _unbroken(rows: Iterator[list[str]], sheet: Sheet) -> Iterator[list[str]]:
     """All rows but the last where that is being written: it lacks its newline, and cells."""
     with sheet.path.open("rb") as file:
@@ -225,7 +241,8 @@ def _but_broken(rows: Iterator[list[str]], width: int) -> Iterator[list[str]]:
 @contextmanager
 def _opened(path: Path) -> Iterator[TextIO]:
     try:
-        file = path.open(encoding="utf-8-sig", errors="backslashreplace", newline="")
+        encoding = _encoding(path)
+        file = path.open(encoding=encoding, errors="backslashreplace", newline="")
     except IsADirectoryError as error:
         raise ConfigError(f"{path} is a folder", "give a CSV file") from error
     except FileNotFoundError as error:
@@ -234,10 +251,19 @@ def _opened(path: Path) -> Iterator[TextIO]:
         yield file
 
 
+def _encoding(path: Path) -> str:
+    """UTF-8, unless the file begins as those do that spreadsheets write in UTF-16."""
+    with path.open("rb") as file:
+        return "utf-16" if file.read(2) in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig"
+
+
 @contextmanager
 def _rows(path: Path, delimiter: str) -> Iterator[Iterator[list[str]]]:
+    before = csv.field_size_limit(LONGEST_CELL)
     try:
         with _opened(path) as file:
             yield filter(None, csv.reader(file, delimiter=delimiter))  # Not the blank lines.
     except csv.Error as error:
         raise StoreError(f"cannot read {path}: {error}", "see that it is CSV") from error
+    finally:
+        csv.field_size_limit(before)

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 from otel_trackio.importing import histograms
 from otel_trackio.importing.gathering import Gathering
 from otel_trackio.media import Media
-from otel_trackio.model import Histogram
+from otel_trackio.model import NO_STEP, Histogram
 from otel_trackio.values import MAX_INTEGER_BITS
 
 TYPE: Final = "_type"
@@ -64,6 +64,13 @@ _REASONS: Final = {
 
 def _is_typed(value: Any) -> bool:
     return isinstance(value, dict) and TYPE in value
+
+
+def step_of(value: object) -> int:
+    """The step that something is; NO_STEP where it is none."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and NO_STEP < value < -NO_STEP else NO_STEP
 
 
 def _log_typed(

@@ -16,6 +16,9 @@ SECONDS: Final = 10
 
 MOST: Final = 2**63 - 1
 
+DIGITS: Final = len(str(MOST))
+"""Of a number that may be a moment; to write out one of a thousand million would take forever."""
+
 
 def ns_of(text: str) -> int | None:
     """The moment that a text names; None where it names none.
@@ -30,7 +33,7 @@ def ns_of(text: str) -> int | None:
         number = Decimal(text)
     except InvalidOperation:
         return _iso(text)
-    if not number.is_finite():
+    if not number.is_finite() or number.adjusted() > DIGITS:
         return None
     scale = next((unit for limit, unit in UNITS if abs(number) < limit), 1)
     moment = int(number * scale)
@@ -44,10 +47,13 @@ def _iso(text: str) -> int | None:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return (moment - EPOCH) // timedelta(microseconds=1) * 1000
+    ns = (moment - EPOCH) // timedelta(microseconds=1) * 1000
+    return ns if abs(ns) <= MOST else None
 
 
 def ns_of_seconds(seconds: float) -> int:
-    """A moment that is held in a float, as exactly as that holds it."""
+    """A moment that is held in a float, as exactly as that holds it; 0 where it is none."""
+    if not abs(seconds) < MOST // 10**9:
+        return 0
     whole, fraction = divmod(seconds, 1)
     return int(whole) * 10**9 + round(fraction * 1e9)

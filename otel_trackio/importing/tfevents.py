@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from otel_trackio.attachments import Attachments
 from otel_trackio.errors import ConfigError, MissingExtra
+from otel_trackio.image import Image
 from otel_trackio.importing import histograms
-from otel_trackio.importing.gathering import Gathering
+from otel_trackio.importing.gathering import Gathering, gathered
 from otel_trackio.importing.left import Left
 from otel_trackio.importing.moment import ns_of_seconds
 from otel_trackio.importing.origin import Batch, Origin, Positions
-from otel_trackio.media import Markdown, Media, NotShown
+from otel_trackio.media import Markdown
 from otel_trackio.model import Histogram
 
 EVENTS: Final = "*tfevents*"
@@ -35,9 +36,6 @@ PLUGINS: Final = {
 }
 """What TensorBoard's plugins show and we do not keep."""
 
-PNG: Final = b"\x89PNG"
-"""What images begin with."""
-
 
 def tensorboard_runs(path: Path, top: str = "") -> Sequence[Origin]:
     """The runs in a folder, named by their paths in it; its own is called `top`, or as it is.
@@ -55,7 +53,7 @@ def tensorboard_runs(path: Path, top: str = "") -> Sequence[Origin]:
 
 
 def _run(root: Path, folder: Path, top: str) -> Origin | None:
-    files = sorted(folder.glob(EVENTS))
+    files = _files(folder)
     firsts = ((file, next(_events(file), None)) for file in files)
     file, first = next((pair for pair in firsts if pair[1] is not None), (None, None))
     if file is None or first is None:
@@ -71,19 +69,17 @@ def _run(root: Path, folder: Path, top: str) -> Origin | None:
     )
 
 
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob(EVENTS) if path.is_file())
+
+
 def _batches(folder: Path, positions: Positions, left: Left, files: Attachments) -> Iterator[Batch]:
-    for file in sorted(folder.glob(EVENTS)):
+    for file in _files(folder):
+        start = positions.get(file.name, 0)
         reading = _Reading(Gathering(file.name, left, files))
-        kept = position = positions.get(file.name, 0)
-        for number, event in enumerate(_events(file), 1):
-            # What was taken before is only asked what its tags are.
-            reading.take(event, known=number <= kept)
-            position = max(position, number)
-            if reading.gathering.full:
-                yield reading.gathering.batch(position)
-                kept = position
-        if position > kept:
-            yield reading.gathering.batch(position)
+        # What was taken before is only asked what its tags are.
+        items = ((n, (event, n <= start)) for n, event in enumerate(_events(file), 1))
+        yield from gathered(items, start, reading.take, reading.gathering)
 
 
 class _Reading:
@@ -93,7 +89,8 @@ class _Reading:
         self.gathering = gathering
         self._plugins: dict[str, str] = {}
 
-    def take(self, event: Any, known: bool) -> None:
+    def take(self, item: tuple[Any, bool]) -> None:
+        event, known = item
         time = ns_of_seconds(event.wall_time)
         for value in event.summary.value:
             tag = value.tag or value.node_name
@@ -114,7 +111,7 @@ class _Reading:
         elif kind == "tensor":
             self._take_tensor(tag, value.tensor, step, time)
         elif kind == "image":
-            self.gathering.add_media(tag, step, time, _Png(value.image.encoded_image_string))
+            self.gathering.add_media(tag, step, time, Image(value.image.encoded_image_string))
         elif kind == "audio":
             self.gathering.left.add(PLUGINS[kind], tag)
         else:
@@ -132,7 +129,7 @@ class _Reading:
             self._add_histogram(tag, step, time, _of_rows(array.tolist()))
         elif plugin == "images":  # Width, height, and the images themselves.
             for content in array.ravel().tolist()[2:]:
-                self.gathering.add_media(tag, step, time, _Png(content))
+                self.gathering.add_media(tag, step, time, Image(content))
         elif plugin == "text":
             text = "\n\n".join(each.decode("utf-8", "replace") for each in array.ravel().tolist())
             self.gathering.add_media(tag, step, time, Markdown(text))
@@ -161,20 +158,6 @@ class _Reading:
             self.gathering.tell("state", {"state": "failed"})
         elif kind == "session_end_info" and data.session_end_info.status == SUCCESS:
             self.gathering.tell("state", {"state": "finished", "exit_code": 0})
-
-
-class _Png(Media):
-    """An image that is a PNG file already."""
-
-    kind = "image"
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def data(self, files: Attachments) -> dict[str, Any]:
-        if not self._content.startswith(PNG):
-            raise NotShown("is no PNG")
-        return {"file": files.put(self._content, "png").document()}
 
 
 def _plain(value: Any) -> Any:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from otel_trackio import database
 from otel_trackio.attachments import Attachments
 from otel_trackio.diagnostics import logger
 from otel_trackio.errors import ConfigError, StoreError
 from otel_trackio.image import Image
-from otel_trackio.importing.gathering import Gathering
+from otel_trackio.importing.gathering import NONSENSE, Gathering, gathered
 from otel_trackio.importing.left import Left
-from otel_trackio.importing.logged import TYPE, MediaOf, inside, log
+from otel_trackio.importing.logged import TYPE, MediaOf, inside, log, step_of
 from otel_trackio.importing.moment import ns_of
 from otel_trackio.importing.origin import Batch, Origin, Positions
 from otel_trackio.media import Markdown, Media, Trace
-from otel_trackio.model import NO_STEP, Record
+from otel_trackio.model import Record
 from otel_trackio.table import Table
 
 METRICS, SYSTEM, ALERTS, TRACES = "metrics", "system_metrics", "alerts", "traces"
@@ -51,7 +52,14 @@ def trackio_runs(path: Path) -> Sequence[Origin]:
     files = [each for each in files if not each.name.startswith(REGISTRY)]
     if not files:
         raise ConfigError(f"no database in {path}", "give the folder that TRACKIO_DIR names")
-    found = [run for file in files for run in _runs(file)]
+    found: list[Origin] = []
+    for file in files:
+        try:
+            found += _runs(file)
+        except StoreError as error:
+            if len(files) == 1:
+                raise
+            logger.warning("%s", error)
     return sorted(found, key=lambda run: run.created)
 
 
@@ -100,7 +108,7 @@ def _described(
     if "config" in tables.get("configs", ()):
         query = f"SELECT config, run_name FROM configs WHERE {column} = ?"
         for text, called in db.execute(query, (key,)):
-            config, name = json.loads(text), called
+            config, name = _object(text), called
     for table in (METRICS, SYSTEM, ALERTS):
         if column in tables.get(table, ()):
             query = f"SELECT run_name, timestamp FROM {table} WHERE {column} = ? LIMIT 1"
@@ -118,9 +126,10 @@ def _batches(
         tables = _tables(db)
         for table in _COLUMNS:
             if column in tables.get(table, ()):
-                gathering = Gathering(table, left, files)
-                rows = _rows(db, table, column, key, positions.get(table, 0))
-                yield from _table(table, rows, gathering, media)
+                reading = _Reading(table, Gathering(table, left, files), media)
+                start = positions.get(table, 0)
+                rows = ((row[0], row) for row in _rows(db, table, column, key, start))
+                yield from gathered(rows, start, reading.take, reading.gathering)
 
 
 _COLUMNS: Final = {
@@ -143,31 +152,43 @@ def _rows(
     )
 
 
-def _table(
-    table: str, rows: Iterator[tuple[Any, ...]], gathering: Gathering, media: MediaOf
-) -> Iterator[Batch]:
-    at, time, position, kept = "", 0, 0, 0
-    for position, timestamp, number, *logged in rows:
-        if timestamp != at:
-            at, time = timestamp, ns_of(str(timestamp)) or time
-        step = NO_STEP if number is None else number
-        if table == ALERTS:
-            gathering.add_record(_alert(time, step, *logged))
-        elif table == TRACES:
+class _Reading:
+    """One table, row by row."""
+
+    def __init__(self, table: str, gathering: Gathering, media: MediaOf) -> None:
+        self.gathering = gathering
+        self._table = table
+        self._media = media
+        self._at = ""
+        self._time = 0
+
+    def take(self, row: tuple[Any, ...]) -> None:
+        _, timestamp, number, *logged = row
+        if timestamp != self._at:
+            self._at, self._time = timestamp, ns_of(str(timestamp)) or self._time
+        step = step_of(number)
+        if self._table == ALERTS:
+            self.gathering.add_record(_alert(self._time, step, *logged))
+        elif self._table == TRACES:
             name, *parts = logged
-            gathering.add_media(name, step, time, Trace(*map(json.loads, parts)))
+            self.gathering.add_media(name, step, self._time, Trace(*map(json.loads, parts)))
         else:
-            log(json.loads(logged[0]), step, time, gathering, media, table == SYSTEM)
-        if gathering.full:
-            yield gathering.batch(position)
-            kept = position
-    if position > kept:
-        yield gathering.batch(position)
+            system = self._table == SYSTEM
+            metrics = json.loads(logged[0])
+            log(metrics, step, self._time, self.gathering, self._media, system)
 
 
 def _alert(time: int, step: int, title: str, text: str | None, level: str) -> Record:
     data = {"title": title, "text": text or "", "level": level if level in LEVELS else "warn"}
     return Record("alert", title, step, time, data)
+
+
+def _object(text: Any) -> dict[str, Any]:
+    """What JSON says that should be an object; nothing where it is none."""
+    with suppress(*NONSENSE):
+        if isinstance(found := json.loads(text), dict):
+            return found
+    return {}
 
 
 def _media(folder: Path, value: Mapping[str, Any]) -> Sequence[Media]:
@@ -204,8 +225,7 @@ def _tables(db: sqlite3.Connection) -> dict[str, list[str]]:
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     try:
-        uri = f"{path.absolute().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as db:
+        with closing(database.connect_reading(path)) as db:
             yield db
     except (sqlite3.Error, ValueError, TypeError) as error:
         raise StoreError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import groupby, zip_longest
 from pathlib import Path
@@ -14,9 +15,9 @@ from otel_trackio.attachments import Attachments
 from otel_trackio.diagnostics import logger
 from otel_trackio.errors import ConfigError, MissingExtra, StoreError
 from otel_trackio.image import Image
-from otel_trackio.importing.gathering import Gathering
+from otel_trackio.importing.gathering import Gathering, gathered
 from otel_trackio.importing.left import Left
-from otel_trackio.importing.logged import TYPE, inside, log
+from otel_trackio.importing.logged import TYPE, inside, log, step_of
 from otel_trackio.importing.moment import ns_of_seconds
 from otel_trackio.importing.origin import Batch, Origin, Positions
 from otel_trackio.importing.records import is_framed, records
@@ -68,7 +69,8 @@ def _files(path: Path) -> list[Path]:
     if not path.exists():
         raise ConfigError(f"no file {path}", "give a .wandb file, or the folder wandb")
     for place in PLACES:
-        found = {each.resolve() for each in path.glob(place)}  # `latest-run` is a link.
+        # `latest-run` is a link.
+        found = {each.resolve() for each in path.glob(place) if each.is_file()}
         if found:
             return sorted(found)
     return []
@@ -87,9 +89,11 @@ class _Head:
 def _head(path: Path) -> _Head | None:
     if not is_framed(path):
         raise StoreError(f"{path} is no file of W&B", "give one that ends in .wandb")
-    for number, (_, record) in enumerate(_records(path, 0)):
-        if record.WhichOneof("record_type") == "run":
-            return _Head(path, record.run)
+    for number, (_, data) in enumerate(_records(path, 0)):
+        with suppress(ValueError):  # The next one may be whole.
+            record = _parsed(data)
+            if record.WhichOneof("record_type") == "run":
+                return _Head(path, record.run)
         if number == HEAD:
             break
     logger.warning("%s holds no run yet", path)
@@ -118,15 +122,9 @@ def _batches(
 ) -> Iterator[Batch]:
     for path in paths:
         reading = _Reading(Gathering(path.name, left, files), path.parent / "files")
-        kept = position = positions.get(path.name, 0)
-        for after, record in _records(path, position):
-            position = after
-            reading.take(record)
-            if reading.gathering.full:
-                yield reading.batch(position)
-                kept = position
-        if position > kept:
-            yield reading.batch(position)
+        start = positions.get(path.name, 0)
+        items = _records(path, start)
+        yield from gathered(items, start, reading.take, reading.gathering, reading.batch)
 
 
 class _Reading:
@@ -148,7 +146,8 @@ class _Reading:
         self._config = {}
         return self.gathering.batch(position)
 
-    def take(self, record: Any) -> None:
+    def take(self, data: bytes) -> None:
+        record = _parsed(data)
         kind = record.WhichOneof("record_type")
         if kind == "history":
             self._log(_values(_pairs(record.history.item)), record.history.step.num)
@@ -179,7 +178,7 @@ class _Reading:
         self.gathering.tell("state", {"state": state, **about})
 
     def _log(self, values: dict[str, Any], step: int) -> None:
-        self._step = int(values.get("_step", step))
+        self._step = step_of(values.get("_step", step))
         stamp = values.get("_timestamp")
         if isinstance(stamp, float | int):
             self._time = ns_of_seconds(stamp)
@@ -245,17 +244,25 @@ def _values(pairs: Iterable[tuple[Keys, str]]) -> dict[str, Any]:
 def _value(text: str) -> Any:
     try:
         return _decode(text)[0]
-    except ValueError:
+    except (RecursionError, ValueError):
         return None
 
 
-def _records(path: Path, position: int) -> Iterator[tuple[int, Any]]:
-    internal = _internal()
+def _parsed(data: bytes) -> Any:
+    """The record in these bytes. Raises ValueError."""
+    from google.protobuf.message import DecodeError
+
+    record = _internal().Record()
     try:
-        for after, data in records(path, position):
-            record = internal.Record()
-            record.ParseFromString(data)
-            yield after, record
+        record.ParseFromString(data)
+    except DecodeError as error:
+        raise ValueError(f"no record: {error}") from error
+    return record
+
+
+def _records(path: Path, position: int) -> Iterator[tuple[int, bytes]]:
+    try:
+        yield from records(path, position)
     except ValueError as error:
         raise StoreError(
             f"cannot read {path}: {error}", "what was read until there is imported"

@@ -29,6 +29,10 @@ FLUSH_SECONDS: Final = 60.0
 """How long the end of a training waits until all of it is stored and synced."""
 
 
+class NoRun(ConfigError, RuntimeError):
+    """No run is active. Trackio raises a RuntimeError then, which scripts may expect."""
+
+
 class Run(Artifacts):
     """A run that is recorded: what `init` returns. Any thread may use it.
 
@@ -98,9 +102,9 @@ class Run(Artifacts):
         What an instrument has recorded already is not recorded again. Never raises into training.
         """
         try:
+            at = self._axis.step_of(metrics, step)
             if self._is_recorded(metrics, step):
                 return
-            at = self._axis.step_of(metrics, step)
             if GLOBAL_STEP in metrics and step is None:
                 metrics = {key: value for key, value in metrics.items() if key != GLOBAL_STEP}
         except Exception as error:  # noqa: BLE001 (the edge to training)
@@ -224,10 +228,10 @@ def adopt(run: Run) -> Run:
 
 
 def needed(what: str) -> Run:
-    """The same. Raises ConfigError where there is none."""
+    """The same. Raises NoRun where there is none."""
     run = current()
     if run is None:
-        raise ConfigError(f"no run is active for trackio.{what}", "call trackio.init() first")
+        raise NoRun(f"no run is active for trackio.{what}", "call trackio.init() first")
     return run
 
 

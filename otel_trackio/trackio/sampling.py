@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from otel_trackio.run import Run
 from otel_trackio.threads import started
@@ -12,6 +12,8 @@ from otel_trackio.trackio import hardware
 
 STOP_SECONDS: Final = 2.0
 """How long the end of a run waits for a sample that is being taken."""
+
+T = TypeVar("T")
 
 Choice = tuple[bool | None, float]
 """Whether to sample, None where that is possible, and every how many seconds."""
@@ -39,7 +41,7 @@ class Sampler:
         while not self._stopped.wait(self._interval):
             if self._run.state != "running":
                 return
-            if found := self._sample():
+            if found := looked(self._run, self._sample):
                 self._run.log_system(found)
 
 
@@ -48,8 +50,17 @@ def samplers(run: Run, cpu: Choice, gpu: Choice) -> list[Sampler]:
     if run.state != "running" or run.rank != 0:
         return []
     made = []
-    if cpu[0] is not False:
-        made.append(Sampler(run, hardware.Cpu().sample, cpu[1]))
-    if gpu[0] or (gpu[0] is None and hardware.gpu_count()):
+    if cpu[0] is not False and (host := looked(run, hardware.Cpu)):
+        made.append(Sampler(run, host.sample, cpu[1]))
+    if gpu[0] or (gpu[0] is None and looked(run, hardware.gpu_count)):
         made.append(Sampler(run, hardware.gpu_metrics, gpu[1]))
     return made
+
+
+def looked(run: Run, look: Callable[[], T]) -> T | None:
+    """What a look at the hardware finds; None, counted and said, where it fails."""
+    try:
+        return look()
+    except Exception as error:  # noqa: BLE001 (drivers and containers raise anything)
+        run.diagnostics.error("hardware.failed", f"no hardware metrics: {error!r}")
+        return None

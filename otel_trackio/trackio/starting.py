@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from otel_trackio import session
 from otel_trackio.diagnostics import logger
@@ -16,9 +16,8 @@ from otel_trackio.trackio.levels import AlertLevel
 from otel_trackio.trackio.live import Run
 from otel_trackio.trackio.sampling import samplers
 from otel_trackio.trackio.space import Place
-
-FOREIGN_PROJECT: Final = "huggingface"
-"""The project that transformers names where its user names none."""
+from otel_trackio.trainer import seen
+from otel_trackio.trainer.chosen import FOREIGN_PROJECT
 
 
 def init(
@@ -114,6 +113,8 @@ def _leave_out_defaults(wanted: dict[str, Any], occasion: Occasion) -> None:
 
 def _is_meant(run: Run, wanted: dict[str, Any], occasion: Occasion | None) -> bool:
     """Whether it is the active run that is to go on."""
+    if occasion is not None and run.is_open and seen.is_last(run.id):
+        return True  # The instrument of trainers has chosen it, and records this trainer there.
     project, name = wanted["project"], wanted["name"]
     if project not in (None, run.project) or name not in (None, run.name):
         return False

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import wrapt
 
-from otel_trackio.trainer.guard import complain, outside
+from otel_trackio.trainer.guard import complain, harmless, outside
 from otel_trackio.trainer.mark import NAME
 
 TRAINER: Final = "transformers.trainer"
@@ -54,6 +54,12 @@ def attach(given: Mapping[str, Any]) -> None:
     watch_training()
 
 
+def give(given: Mapping[str, Any]) -> None:
+    """Other arguments of `init`, for the trainers that are made from now on."""
+    global _given
+    _given = given
+
+
 def detach() -> None:
     """Leaves every trainer, and every class, as it was before."""
     global _given
@@ -84,11 +90,13 @@ def offer(module: ModuleType) -> None:
     module.INTEGRATION_TO_CALLBACK.setdefault(NAME, OtelTrackioCallback)
 
 
+@harmless
 def _watch_handlers(module: ModuleType) -> None:
     if is_attached():
         patch(module.CallbackHandler, "__init__", _around_handler)
 
 
+@harmless
 def _watch_trainer(module: ModuleType) -> None:
     patch(module.Trainer, "train", _around_train)
 
@@ -99,7 +107,7 @@ def _around_handler(wrapped: Any, handler: Any, args: Any, kwargs: Any) -> None:
 
 
 def _around_train(wrapped: Any, trainer: Any, args: Any, kwargs: Any) -> Any:
-    callback = _callback_of(trainer.callback_handler)
+    callback = _callback_of(getattr(trainer, "callback_handler", None))
     if callback is None:
         return wrapped(*args, **kwargs)
     callback.recording.enter(trainer)
@@ -121,9 +129,11 @@ def _callback_of(handler: Any) -> Any:
     It comes right after transformers' own flow of control, before what changes the numbers that
     are handed on.
     """
-    from otel_trackio.trainer.callback import OtelTrackioCallback  # Loads transformers.
-
+    if handler is None:  # A trainer that was not made as others are.
+        return None
     try:
+        from otel_trackio.trainer.callback import OtelTrackioCallback  # Loads transformers.
+
         ours = [each for each in handler.callbacks if isinstance(each, OtelTrackioCallback)]
         if not ours and _given is not None:
             ours = [OtelTrackioCallback(**_given)]

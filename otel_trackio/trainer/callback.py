@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import partial
 from typing import Any
 
 from transformers.trainer_callback import TrainerCallback
 
+from otel_trackio import session
 from otel_trackio.trainer import attaching
 from otel_trackio.trainer.recording import Recording
 
@@ -19,6 +21,7 @@ class OtelTrackioCallback(TrainerCallback):  # type: ignore[misc]
     """
 
     def __init__(self, **arguments: Any) -> None:
+        inspect.signature(session.init).bind(**arguments)  # A mistyped name shows here and now.
         self.recording = Recording(arguments)
         attaching.watch_training()
 
@@ -28,6 +31,9 @@ class OtelTrackioCallback(TrainerCallback):  # type: ignore[misc]
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.recording.begin(args, state, kwargs.get("model"), kwargs.get("train_dataloader"))
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.recording.ended()
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.recording.step_begin(state)

@@ -36,9 +36,14 @@ def for_training(args: Any, run_id: str, given: Mapping[str, Any]) -> Run:
     return run
 
 
-def for_evaluation(args: Any, given: Mapping[str, Any]) -> Run:
-    """The run of what is evaluated outside of a training."""
-    return session.running() or _start(args, "", given)
+def for_evaluation(args: Any, given: Mapping[str, Any], before: Run | None) -> Run:
+    """The run of what is evaluated outside of a training, by a trainer that was in `before`.
+
+    One that its user has started since takes it; else it belongs to that, even if it has ended.
+    """
+    if before is not None and before.state in ("running", "disabled"):
+        return before
+    return session.running() or before or _start(args, "", given)
 
 
 def started_here(run: Run) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from otel_trackio.redact import redact
 from otel_trackio.run import Run
 
 _told: WeakKeyDictionary[Run, set[str]] = WeakKeyDictionary()
@@ -26,4 +27,4 @@ def describe(
     if "args" not in kept and (rest or clash):
         new["args"] = {**rest, **clash}
     told.update(new)
-    run.config.update(new)
+    run.config.update(redact(new))  # As text and numbers: nothing of the trainer is kept alive.

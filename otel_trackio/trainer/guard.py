@@ -38,6 +38,19 @@ def edge(method: Callable[Concatenate[S, P], None]) -> Callable[Concatenate[S, P
     return guarded
 
 
+def harmless(hook: Callable[P, None]) -> Callable[P, None]:
+    """What is called while another library is imported, which must not fail for our sake."""
+
+    @functools.wraps(hook)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            hook(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 (the edge to training)
+            complain(outside(), "preparing", error)
+
+    return guarded
+
+
 def complain(diagnostics: Diagnostics, where: str, error: Exception) -> None:
     """Counts an error, and says what is not recorded for it."""
     diagnostics.error(

@@ -19,7 +19,9 @@ class Mark:
 
     def put_into(self, state: Any) -> None:
         """Makes the next checkpoint remember this."""
-        about = {"run_id": self.run_id, "num_tokens": self.num_tokens}
+        # A plain number, whatever it was counted with: it becomes JSON.
+        tokens = self.num_tokens if type(self.num_tokens) is int else float(self.num_tokens)
+        about = {"run_id": self.run_id, "num_tokens": tokens}
         state.stateful_callbacks[NAME] = {"args": {}, "attributes": about}
 
 

@@ -9,12 +9,14 @@ from types import ModuleType
 from typing import Any, Final
 
 from otel_trackio.trainer import attaching
+from otel_trackio.trainer.guard import harmless
 from otel_trackio.trainer.recording import took
 
 MODULE: Final = "trl.extras.profiling"
 PREFIX: Final = "profiling/Time taken"
 
 
+@harmless
 def watch(module: ModuleType) -> None:
     """Wraps what measures: a class, or, before TRL 1.0, a function that makes a context."""
     if not attaching.is_attached():
@@ -27,9 +29,10 @@ def watch(module: ModuleType) -> None:
 
 def _around_report(wrapped: Any, context: Any, args: Any, kwargs: Any) -> Any:
     """TRL reports what a context took: we record it first."""
-    if args:
+    name = getattr(context, "name", None)
+    if args and name:
         prefix = getattr(context, "metric_prefix", PREFIX)
-        took(f"{prefix}: {context.name}", args[0], getattr(context, "step", None))
+        took(f"{prefix}: {name}", args[0], getattr(context, "step", None))
     return wrapped(*args, **kwargs)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+import threading
 import weakref
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
 from otel_trackio.diagnostics import Diagnostics
+from otel_trackio.redact import redact
 from otel_trackio.run import Run
 from otel_trackio.steps import set_step
 from otel_trackio.trainer import seen
@@ -20,15 +23,20 @@ from otel_trackio.trainer.keys import display_key, is_evaluation
 from otel_trackio.trainer.laps import Laps
 from otel_trackio.trainer.mark import Mark, mark_in
 from otel_trackio.trainer.rates import Rates
-from otel_trackio.trainer.subject import about_model, dataset_name
+from otel_trackio.trainer.subject import about_model, dataset_name, parameters_of
 from otel_trackio.trainer.tokens import Tokens
 
 FLUSH_SECONDS: Final = 10.0
 """How long the end of a training waits until all of it is stored; none of it is lost if not."""
 
+PRUNED: Final = "TrialPruned"
+"""What ends a trial that a search for parameters has seen enough of; optuna's."""
+
 _training: list[Recording] = []
 """Those whose `train()` is under way, the outermost first."""
 
+_choosing = threading.RLock()
+"""Trainers that begin at once, in several threads, do not end each other's run."""
 
 _latest: weakref.ref[Recording] | None = None
 """The one that recorded last."""
@@ -50,6 +58,7 @@ class Recording:
         self._batch = 0
         self._profile: dict[str, float] = {}
         self._begun = False
+        self._parameters = 0
 
     @property
     def diagnostics(self) -> Diagnostics:
@@ -60,6 +69,8 @@ class Recording:
         """`train()` was called."""
         self._trainer = weakref.ref(trainer)
         _training.append(self)
+        # Later it may be in shards, of which each rank has its own.
+        self._parameters = parameters_of(getattr(trainer, "model", None))
 
     @edge
     def leave(self, error: BaseException | None) -> None:
@@ -68,14 +79,18 @@ class Recording:
             _training.remove(self)
         begun, self._begun = self._begun, False
         self._laps.stop()
-        if self._run is None or not begun:
-            return
         if not _training:
             set_step(None)
-        left_well = isinstance(error, SystemExit) and not error.code
-        if error is not None and not left_well and not self._prefix:
+        if self._run is None or not begun:
+            return
+        if error is not None and not _is_well(error) and not self._prefix:
             self._run.note(error)
         self._run.flush(FLUSH_SECONDS)
+
+    def ended(self) -> None:
+        """The loop has ended. Trainers with a `train()` all of their own tell nothing else."""
+        if self not in _training:
+            self.leave(None)
 
     @edge
     def begin(self, args: Any, state: Any, model: Any, dataloader: Any) -> None:
@@ -88,6 +103,7 @@ class Recording:
             self._run.note(None)
             self._mark = Mark(self._run.id, mark.num_tokens)
             self._mark.put_into(state)
+        self._remember(state.global_step, {})
         self._tokens = Tokens(mark.num_tokens)
         self._rates = Rates()
         self._rates.start("num_tokens", mark.num_tokens)
@@ -185,23 +201,38 @@ class Recording:
             return
         names = {key: dataset_name(loader) for key, loader in datasets.items()}
         about = {"trainer": self._name, **about_model(model), **names}
+        about["parameters"] = self._parameters or about.get("parameters")
         chosen, rest = config_of(args)
         chosen = {**{key: value for key, value in about.items() if value}, **chosen}
         if self._prefix:
-            self._run.config.update({self._prefix.rstrip("/"): {**chosen, "args": rest}})
+            nested = {self._prefix.rstrip("/"): {**chosen, "args": rest}}
+            self._run.config.update(redact(nested))
             return
         given = self.given.get("config") or {}
         describe(self._run, chosen, rest, given if started_here(self._run) else None)
 
     def _find_run(self, args: Any, run_id: str) -> None:
         """The run of a training: that of the one around it, or the one it began with, or anew."""
-        around = next((each for each in _training if each is not self), None)
-        if around is not None and around._run is not None and _training[0] is not self:
-            self._run, self._prefix = around._run, f"{self._name}/"
-        elif self._run is None or not self._begun:  # A smaller batch size begins it once more.
-            self._run, self._prefix = None, ""
-            self._run = for_training(args, run_id, self.given)
-        self._begun = True
+        with _choosing:
+            if self._run is not None and self._begun:  # A smaller batch size begins it once more.
+                return
+            self._run, self._prefix, self._begun = None, "", True
+            if (around := self._around()) is not None:
+                self._run, self._prefix = around._run, self._free_prefix()
+            else:
+                self._run = for_training(args, run_id, self.given)
+
+    def _around(self) -> Recording | None:
+        """A training that is under way: one that this is part of, or that of another thread."""
+        others = (each for each in list(_training) if each is not self and each._begun)
+        return next((each for each in others if each._run is not None), None)
+
+    def _free_prefix(self) -> str:
+        """What tells this trainer's keys from those of all that train now."""
+        taken = {each._prefix for each in list(_training) if each is not self}
+        name = self._name or "evaluation"
+        names = (f"{name}-{number}" if number > 1 else name for number in count(1))
+        return next(f"{each}/" for each in names if f"{each}/" not in taken)
 
     def _join(self, args: Any, state: Any, model: Any, dataloader: Any) -> None:
         """Finds the run where nothing is being trained here: an evaluation, say."""
@@ -209,11 +240,10 @@ class Recording:
         _latest = weakref.ref(self)
         if self in _training:
             return
-        around = next(iter(_training), None)
-        if around is not None and around._run is not None:
-            self._run, self._prefix = around._run, f"{self._name or 'evaluation'}/"
-        elif self._run is None:
-            self._run = for_evaluation(args, self.given)
+        if (around := self._around()) is not None:
+            self._run, self._prefix = around._run, self._free_prefix()
+        elif (run := for_evaluation(args, self.given, self._run)) is not self._run:
+            self._run, self._prefix = run, ""
             if state.is_world_process_zero:
                 self._configure(args, model, {"eval_dataset": dataloader})
 
@@ -245,7 +275,7 @@ class Recording:
             values |= self._rate("flops", "total_flos", state.total_flos)
             values["train/total_flos"] = state.total_flos
         torch = sys.modules.get("torch")
-        if torch is not None and torch.cuda.is_available():
+        if torch is not None and torch.cuda.is_initialized():
             values["memory/max_allocated"] = torch.cuda.max_memory_allocated()
         return values
 
@@ -268,6 +298,11 @@ class Recording:
             if self._prefix:
                 values = {f"{self._prefix}{key}": value for key, value in values.items()}
             self._run.log(values, state.global_step)
+
+
+def _is_well(error: BaseException) -> bool:
+    """Whether what ends a training this way has not failed."""
+    return (isinstance(error, SystemExit) and not error.code) or type(error).__name__ == PRUNED
 
 
 def took(key: str, seconds: float, step: int | None) -> None:

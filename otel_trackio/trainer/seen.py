@@ -33,5 +33,14 @@ def is_recorded(run_id: str, metrics: Mapping[str, Any], step: int | None = None
     return here and all(key in known and _same(value, known[key]) for key, value in rest.items())
 
 
+def is_last(run_id: str) -> bool:
+    """Whether this thread's last event was of that run."""
+    event = getattr(_last, "event", None)
+    return event is not None and event[0] == run_id
+
+
 def _same(one: Any, other: Any) -> bool:
-    return one is other or bool(one == other)
+    try:
+        return one is other or bool(one == other)
+    except Exception:  # noqa: BLE001 (arrays and tables of others raise anything)
+        return False

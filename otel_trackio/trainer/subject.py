@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any, Final
 
 _FROM_HUB: Final = re.compile(r"hf://datasets/([^@]+)@")
@@ -18,13 +19,24 @@ def about_model(model: Any) -> dict[str, Any]:
     if model is None:
         return {}
     about: dict[str, Any] = {"model": _model_name(model)}
-    count = getattr(model, "num_parameters", None)
-    if callable(count):
-        about["parameters"] = int(count())
+    if parameters := parameters_of(model):
+        about["parameters"] = parameters
     adapters = getattr(model, "peft_config", None)
     if isinstance(adapters, dict) and adapters:
         about["adapter"] = next(iter(adapters.values())).to_dict()
     return about
+
+
+def parameters_of(model: Any) -> int:
+    """How many parameters it has, on all ranks together; 0 where it does not say."""
+    counted = getattr(model, "num_parameters", None)
+    if not callable(counted):
+        return 0
+    with suppress(Exception):  # What has no size yet has none.
+        # DeepSpeed leaves a rank its part of each, and a note of how large the whole is.
+        whole: list[Any] = [getattr(each, "ds_numel", None) for each in model.parameters()]
+        return sum(whole) if whole and None not in whole else int(counted())
+    return 0
 
 
 def _model_name(model: Any) -> str:

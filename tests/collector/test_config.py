@@ -130,6 +130,48 @@ def test_secrets_are_not_shown() -> None:
     assert "bWU6aGlkZGVu" not in shown
 
 
+@pytest.mark.parametrize(
+    ("exporter", "error"),
+    [
+        ("{endpoint: 'https://me:hidden@far'}", "holds credentials; give them by headers, or by"),
+        ("{endpoint: 'htps://me:hidden@far'}", "holds credentials; give them by headers, or by"),
+        ("{endpoint: 'https://far:port'}", "is no URL: Invalid port: 'port'; such as https://"),
+        ("{endpoint: 'https://'}", "names no host; such as https://HOST:PORT"),
+        ('{endpoint: "http://far", headers: {A: "hidden\\nB: c"}}',
+         "the header A holds what no header may; a value is one line of ASCII"),
+        ("{endpoint: 'http://far', headers: {A: hiddén}}", "the header A holds what no header may"),
+        ("{endpoint: 'http://far', headers: {'A:': hidden}}", "'A:' is no name of a header"),
+        ("{endpoint: 'http://far', auth: {authenticator: bearertokenauth}}",
+         "the header Authorization holds what no header may"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["otlp_http", "prometheusremotewrite"])
+def test_what_no_peer_could_take(kind: str, exporter: str, error: str) -> None:
+    """A URL or header that would fail at each request is an error, which tells no secret."""
+    text = SMALL.replace("  otlp:\n    endpoint: localhost:4317\n", f"  {kind}: {exporter}\n")
+    text = text.replace("exporters: [otlp]", f"exporters: [{kind}]")
+    text += 'extensions: {bearertokenauth: {token: "hidden\\x00"}}\n'
+    with pytest.raises(ConfigError) as caught:
+        from_text(text, "small.yaml", {})
+    assert error in str(caught.value)
+    assert "hidd" not in str(caught.value)
+
+
+def test_a_token_may_end_its_line() -> None:
+    """A variable with the end of a line, as files of secrets have it, is what stands before it."""
+    text = SMALL.replace("localhost:4317", "a:1\n    headers: {Authorization: 'Bearer ${T}'}")
+    [export] = from_text(text, "small.yaml", {"T": "sesame\n"}).exporters
+    assert export.options["headers"] == {"Authorization": "Bearer sesame"}
+
+
+@pytest.mark.parametrize("told", ["otlp_htp=https://me:hidden@a", "otlp=me:hidden@a:1"])
+def test_flags_tell_no_secret(told: str) -> None:
+    """Nor does an error of a flag."""
+    with pytest.raises(ConfigError) as caught:
+        from_flags([told], environment={})
+    assert "hidden" not in str(caught.value)
+
+
 SMALL = """\
 receivers:
   otlp:
@@ -316,10 +358,9 @@ def test_flags(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("told", "error"),
     [
-        ("otlp_htp=https://a", "--to otlp_htp=https://a: no exporter 'otlp_htp'; "
-         "did you mean otlp_http?"),
+        ("otlp_htp=https://a", "--to: no exporter 'otlp_htp'; did you mean otlp_http?"),
         ("file", "--to file has no target; such as --to file=..."),
-        ("otlp_http=a:1", "--to otlp_http=a:1: endpoint is 'a:1'; it begins with http:// or "
+        ("otlp_http=a:1", "--to otlp_http: endpoint is 'a:1'; it begins with http:// or "
          "https://"),
     ],
 )  # fmt: skip

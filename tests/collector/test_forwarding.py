@@ -210,6 +210,24 @@ def test_what_is_refused_alone_is_passed_over(log: RequestLog) -> None:
     assert standing.sent == 28
 
 
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_wrong_token_is_told_loudly(
+    log: RequestLog, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is refused whatever it is goes at once, is counted, and the log tells the remedy."""
+    with serving(lambda number, body: Answer(status, b"no")) as sink:
+        keep(log, [float(each) for each in range(30)])
+        forwarders = Forwarders(log, [http("far", sink.url)], batch_bytes=100_000)
+        until(lambda: forwarders["far"].standing().lag_points == 0)
+        forwarders.stop()
+    assert forwarders["far"].standing().dropped["refused"] == 30
+    assert sink.asked == 1
+    [told] = caplog.messages
+    assert told.startswith("far LOSES what it is to send, as it is refused for good: ")
+    assert "; look at the " in told
+    assert told.endswith("; 30 points are lost so far")
+
+
 def test_a_position_outlives_the_process(tmp_path: Path) -> None:
     """A forwarder goes on where the one before had come."""
     taken = []

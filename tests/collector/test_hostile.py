@@ -10,13 +10,16 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
+from starlette.responses import Response
 
 from otel_trackio_collector.admission import Limits
+from otel_trackio_collector.httpserver import HttpServer
 from tests.collector.made import gauge, points
 from tests.collector.senders import (
     HOST,
@@ -151,6 +154,44 @@ def test_a_slow_sender_is_let_go(tmp_path: Path) -> None:
         until(lambda: served.reception.admission.requests == 0)
         for each in loris:
             each.close()
+
+
+def silent(port: int, many: int) -> list[socket.socket]:
+    """Connections that bring nothing."""
+    found = [socket.create_connection((HOST, port)) for _ in range(many)]
+    for each in found:
+        each.settimeout(PATIENCE)
+    return found
+
+
+def test_silent_connections_are_closed() -> None:
+    """Who connects and says nothing, or not all that a request begins with, is let go."""
+    server = HttpServer(Response("here"), f"{HOST}:0", silent_seconds=0.2)
+    server.start()
+    try:
+        mute, slow = silent(server.port, 2)
+        slow.sendall(b"POST /v1/metrics HTTP/1.1\r\nHost: h\r\n")
+        assert mute.recv(100) == b""
+        assert slow.recv(100) == b""
+    finally:
+        server.stop()
+
+
+def test_too_many_connections_are_told_when_to_come_again() -> None:
+    """One beyond the limit hears 503 with Retry-After, and is served once others are gone."""
+    server = HttpServer(Response("here"), f"{HOST}:0", max_connections=3, silent_seconds=PATIENCE)
+    server.start()
+    url = f"http://{HOST}:{server.port}"
+    try:
+        others = silent(server.port, 3)
+        until(lambda: httpx.get(url, timeout=PATIENCE).status_code == 503)
+        answer = httpx.get(url, timeout=PATIENCE)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        for each in others:
+            each.close()
+        until(lambda: httpx.get(url, timeout=PATIENCE).status_code == 200)
+    finally:
+        server.stop()
 
 
 @BOTH

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import sqlite3
 import subprocess
 import sys
@@ -297,10 +298,35 @@ def test_a_full_disk_refuses_for_now_and_loses_nothing(tmp_path: Path) -> None:
     assert found["dropped"] == 0
 
 
+def test_a_log_says_when_it_has_no_room(tmp_path: Path) -> None:
+    """Not while one that is never skipped fills it; and by itself again once that moves on."""
+    log = RequestLog(tmp_path / "requests.db", max_bytes=200_000)
+    cursor = log.cursor("store", never_skipped=True)
+    assert log.has_room()
+    last = log.append(random.randbytes(150_000), 1).result(60)
+    assert not log.has_room()
+    cursor.advance(last)
+    assert log.has_room()
+    log.close()
+
+
 def test_one_process_holds_the_log(log: RequestLog) -> None:
     """A second collector on the same log is told so."""
     with pytest.raises(StoreBusy, match=r"is in use; stop the other collector"):
         RequestLog(log.path)
+
+
+def test_a_damaged_log_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    """Nothing is begun over what may still be saved: it says how to start without it."""
+    path = tmp_path / "requests.db"
+    RequestLog(path).close()
+    path.write_bytes(b"\x00" * 100 + path.read_bytes()[100:])
+    damaged = path.read_bytes()
+    with pytest.raises(StoreError, match=r"cannot open the request log .* move the file away"):
+        RequestLog(path)
+    assert path.read_bytes() == damaged
+    path.rename(tmp_path / "damaged.db")
+    RequestLog(path).close()
 
 
 def test_what_is_no_log_is_left_alone(tmp_path: Path) -> None:

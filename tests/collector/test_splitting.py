@@ -35,6 +35,15 @@ def test_a_request_that_fits_is_sent_as_it_came() -> None:
     assert list(packets([one, two], 1_000)) == [one + two]
 
 
+def test_fields_of_another_wire_type_are_left_as_they_are() -> None:
+    """To protobuf a number where a message belongs is a field unknown: so is it here."""
+    body = gauge("loss", range(1_000))
+    number = b"\x08\x07"  # Field 1, 7 as a varint.
+    parts = split(number + body, len(body) // 10)
+    assert every_point(merged(*parts)) == every_point(body)
+    assert all(part.startswith(number) for part in parts)
+
+
 def test_points_are_dealt_out_evenly_enough() -> None:
     """A request ten times the limit takes little more than ten messages."""
     body = gauge("loss", range(10_000))

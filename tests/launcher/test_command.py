@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,49 @@ def test_signals_reach_the_command_itself(tmp_path: Path) -> None:
         assert running.wait(60) == -signal.SIGTERM
 
 
+def test_signals_that_python_ignores_are_not_passed_on(tmp_path: Path) -> None:
+    """A shell below has its pipes end as they would without us."""
+    show = "import signal; print(signal.getsignal(signal.SIGPIPE) is signal.SIG_DFL)"
+    piped = f"yes | head -n 1; echo ${{PIPESTATUS[0]}}; python -c '{show}'"
+    assert told(tmp_path, ("bash", "-c", piped)).split() == [
+        "y",
+        str(128 + signal.SIGPIPE),
+        "False",
+    ]
+
+
+def test_an_empty_place_in_pythonpath_is_the_current_folder(tmp_path: Path) -> None:
+    """As it is without us: `export PYTHONPATH=$PYTHONPATH:src` makes one."""
+    below = tmp_path / "scripts"
+    below.mkdir()
+    script(tmp_path, "print('mine')", "mine.py")
+    script(below, "import mine")
+    path = os.pathsep.join(["", environment(tmp_path)["PYTHONPATH"]])
+    assert told(tmp_path, ("python", "scripts/train.py"), PYTHONPATH=path) == "mine\n"
+
+
+def test_a_script_that_anybody_may_run_is_run_by_python(tmp_path: Path) -> None:
+    """On some disks all files may be; one that says by what, and where it is, runs by that."""
+    made = script(tmp_path, "import sys; print(sys.version_info.major)")
+    made.chmod(0o755)
+    for command in ("train.py", "./train.py"):
+        assert told(tmp_path, (command,)) == "3\n"
+    script(tmp_path, "#!/bin/echo\n").chmod(0o755)
+    assert told(tmp_path, ("./train.py", "by itself")) == "./train.py by itself\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "is_said"), [(["-I"], True), (["-uE"], True), (["-u", "-B"], False), ([], False)]
+)
+def test_a_python_that_cannot_find_us_is_told_of(
+    tmp_path: Path, options: list[str], is_said: bool
+) -> None:
+    """Else a training would not be recorded, and nobody said why."""
+    done = start(tmp_path, ("python", *options, "-c", "print(1)", "-I"))
+    assert (done.returncode, done.stdout) == (0, "1\n")
+    assert ("otel_trackio.instrument()" in done.stderr) == is_said
+
+
 def test_options_say_what_the_run_is(tmp_path: Path) -> None:
     """As the arguments of `init` do, which win where both are given."""
     script(tmp_path, "import otel_trackio as o\nwith o.init(group='own') as run: run.log({'x': 1})")
@@ -60,16 +104,19 @@ def test_options_say_what_the_run_is(tmp_path: Path) -> None:
     [
         ([], "no command; as in: otel-trackio run python train.py"),
         (["nothing-of-that-name"], "no program 'nothing-of-that-name'"),
+        (["nothing.py"], "no program 'nothing.py'"),
+        (["./no-program"], "cannot run ./no-program: exec format error"),
         (["--projct", "p", "python"], "no option '--projct'; see otel-trackio run --help"),
         (
             ["--mode", "online", "--remote", "ftp://x", "python", "-c", "1"],
             "'ftp://x' is no remote",
         ),
     ],
-    ids=["no command", "no program", "no option", "no remote"],
+    ids=["no command", "no program", "no script", "no format", "no option", "no remote"],
 )
 def test_what_cannot_be_run_is_refused(tmp_path: Path, arguments: list[str], refusal: str) -> None:
     """In a line that names it, before anything runs."""
+    script(tmp_path, "neither a program nor a script", "no-program").chmod(0o755)
     done = start(tmp_path, arguments)
     assert done.returncode in (1, 2)
     assert refusal in done.stderr
@@ -110,6 +157,52 @@ def test_a_python_without_us_says_so_and_goes_on(tmp_path: Path) -> None:
         f"otel-trackio: trainers are not recorded: {python} lacks otel_trackio;"
         f" {python} -m pip install otel-trackio\n"
     )
+
+
+OTHER_TRANSFORMERS = """
+import accelerate.tracking
+import transformers.trainer
+import transformers.integrations.integration_utils
+from transformers import trainer_callback
+print("imported", trainer_callback.__name__)
+"""
+
+
+def test_a_library_that_is_not_as_we_know_it_is_imported_all_the_same(tmp_path: Path) -> None:
+    """A version to come, say: it is said that trainers are not recorded, and nothing breaks."""
+    for name in (
+        "accelerate/__init__",
+        "accelerate/tracking",
+        "transformers/__init__",
+        "transformers/integrations/__init__",
+        "transformers/trainer",
+        "transformers/trainer_callback",
+        "transformers/integrations/integration_utils",
+    ):
+        path = tmp_path / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    script(tmp_path, OTHER_TRANSFORMERS)
+    done = start(tmp_path, ("python", "train.py"))
+    assert (done.returncode, done.stdout) == (0, "imported transformers.trainer_callback\n")
+    for module in ("accelerate.tracking", "transformers.integrations.integration_utils"):
+        assert f"{module} does not know otel_trackio: " in done.stderr
+    assert "preparing of a trainer was not recorded: AttributeError" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_finders_stay_where_they_are(tmp_path: Path) -> None:
+    """While others go through them, as an import in another thread does."""
+    code = """
+        import sys
+        before = list(sys.meta_path)
+        import transformers, accelerate
+        assert sys.meta_path[-len(before):] == before, sys.meta_path
+    """
+    for name in ("transformers", "accelerate"):
+        script(tmp_path, "", f"{name}.py")
+    script(tmp_path, textwrap.dedent(code))
+    told(tmp_path, ("python", "train.py"))
 
 
 USES_TRACKIO = """

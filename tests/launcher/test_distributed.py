@@ -46,10 +46,16 @@ def is_recorded(history: list[dict[str, float]], run: StoredRun) -> None:
             assert at[step] == value, key
 
 
-def test_an_unmodified_script_is_recorded_in_full(tmp_path: Path) -> None:
+OTHERS = ("sft", "dpo", "orpo", "kto", "reward", "rloo", "plain")
+
+
+@pytest.mark.parametrize(
+    "name", ["grpo", *(pytest.param(each, marks=pytest.mark.soak) for each in OTHERS)]
+)
+def test_an_unmodified_script_is_recorded_in_full(tmp_path: Path, name: str) -> None:
     """Every number that its trainer logs, at its step."""
     script(tmp_path, TRAIN)
-    history = logged(start(tmp_path, ("python", "train.py", "grpo"), ("--project", "p")))
+    history = logged(start(tmp_path, ("python", "train.py", name), ("--project", "p")))
     with Api(tmp_path) as api:
         (run,) = api.runs("p")
         assert run.standing().state == "finished"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_trackio.filesystem import filesystem_type, is_network, mounted_type
+from otel_trackio.filesystem import filesystem_type, is_network, mounted_type, sync, sync_names
 
 MOUNTS = r"""/dev/sda1 / ext4 rw 0 0
 proc /proc proc rw 0 0
@@ -48,3 +48,12 @@ def test_network_file_systems_are_known_by_type() -> None:
     assert all(map(is_network, ["nfs", "nfs4", "lustre", "gpfs", "wekafs", "fuse.sshfs", "fuse"]))
     assert all(map(is_network, ["ceph", "cifs", "smb3", "beegfs", "afs", "9p"]))
     assert not any(map(is_network, ["ext4", "xfs", "tmpfs", "overlay", "apfs", "fuseblk", None]))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere other things cannot be kept")
+def test_what_a_file_system_cannot_do_is_no_error(tmp_path: Path) -> None:
+    """Some know no way to keep a file, or a name, for sure; what is not there is an error."""
+    sync(Path("/dev/null"))
+    sync_names(Path("/proc"))
+    with pytest.raises(FileNotFoundError):
+        sync(tmp_path / "nowhere")

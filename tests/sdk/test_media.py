@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import math
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -113,6 +115,22 @@ def test_rows_may_come_in_many_forms(run: Run, given: Table) -> None:
     assert shown.rows() == [[1, "x"], [2, "y"]]
 
 
+@pytest.mark.parametrize("rows", [3, MANY * 3])
+def test_cells_of_mixed_columns_are_json_for_every_reader(run: Run, rows: int) -> None:
+    """Which knows no NaN; there it is text, as in a config."""
+    odd = ("x", math.nan, -math.inf)
+    run.log({"t": Table(["a"], [[odd[n % 3]] for n in range(rows)])})
+    stored = ended(run)
+    [shown] = stored.tables()
+    assert shown.rows(0, 3) == [["x"], ["NaN"], ["-Infinity"]]
+    [path] = stored.path.glob("*.db")
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT json_valid(data) FROM record").fetchall() == [(1,)]
+    for file in files(run):
+        cells = pq.read_table(file)["a"].to_pylist()
+        assert cells[:3] == ['"x"', '"NaN"', '"-Infinity"']
+
+
 def test_a_large_table_is_parquet_that_anything_reads(run: Run) -> None:
     """With its columns by name, and their types."""
     run.log({"t": Table(["n", "x", "s"], [[n, n / 7, str(n)] for n in range(MANY)])})
@@ -160,6 +178,32 @@ def test_files_of_the_web_are_kept_as_they_are(run: Run, tmp_path: Path) -> None
     stored = ended(run)
     found = {each.key: (each.path.suffix, each.path.read_bytes()) for each in stored.images()}
     assert found == {ending: (f".{ending}", content) for ending, content in contents.items()}
+
+
+def test_the_content_of_a_file_is_an_image(run: Run) -> None:
+    """Kept as it is, if it is of the web's kinds."""
+    run.log({"i": Image(GIF), "j": Image(b"no image"), "loss": 1.0})
+    assert run.diagnostics.counts() == {"skipped.unsupported": 1}
+    [shown] = ended(run).images()
+    assert (shown.type, shown.path.read_bytes()) == ("image/gif", GIF)
+
+
+def test_one_bad_image_of_a_list_keeps_no_other_from_coming(run: Run) -> None:
+    """It alone is skipped, and counted."""
+    run.log({"i": [Image(picture(2, 2)), Image("nowhere.png"), Image(picture(3, 3))]})
+    assert run.diagnostics.counts() == {"skipped.unsupported": 1}
+    assert len(ended(run).images("i")) == 2
+
+
+def test_an_image_that_was_cut_short_is_skipped(run: Run, tmp_path: Path) -> None:
+    """Also where Pillow reads it only when it is logged; the disk has nothing to do with it."""
+    pillow = pytest.importorskip("PIL.Image")
+    path = tmp_path / "x.bmp"
+    pillow.fromarray(picture(40, 60, 3)).save(path)
+    path.write_bytes(path.read_bytes()[:1_000])
+    with pillow.open(path) as opened:
+        run.log({"i": Image(opened), "j": Image(path)})
+    assert run.diagnostics.counts() == {"skipped.unsupported": 2}
 
 
 def test_images_of_pillow_and_other_formats_become_png(run: Run, tmp_path: Path) -> None:

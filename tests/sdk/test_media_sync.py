@@ -67,8 +67,13 @@ def record(here: Path, images: int = 3, **options: Any) -> Run:
 
 def files(root: Path, run: Run) -> dict[str, bytes]:
     """What lies beside a run in a remote, by name."""
+    return {path.name: path.read_bytes() for path in beside(root, run)}
+
+
+def beside(root: Path, run: Run) -> list[Path]:
+    """The same as paths, sorted."""
     folder = root / place.run_folder(FILES, run.id)
-    return {path.name: path.read_bytes() for path in folder.glob("*")}
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def content(dir: Path, run: Run) -> list[Any]:
@@ -220,8 +225,7 @@ def test_verifying_tells_of_files_that_are_missing_or_damaged(here: Path, remote
     """Each by its path, and what helps."""
     run = record(here)
     everything(here, remote)
-    folder = remote.root / place.run_folder(FILES, run.id)
-    gone, cut, other, _ = sorted(folder.iterdir())
+    gone, cut, other, _ = beside(remote.root, run)
     gone.unlink()
     cut.write_bytes(cut.read_bytes()[:-1])
     other.write_bytes(bytes(other.stat().st_size))
@@ -253,15 +257,14 @@ def test_what_is_damaged_does_not_come(here: Path, there: Path, remote: Watched)
     """All else does; the error names the file, and once it is mended it comes, too."""
     run = record(here)
     everything(here, remote)
-    path = sorted((remote.root / place.run_folder(FILES, run.id)).iterdir())[0]
+    path = beside(remote.root, run)[0]
     sound = path.read_bytes()
     path.write_bytes(b"<svg onload=alert(1)>")
     with pytest.raises(StoreError, match=path.name):
         pull(remote, there)
     with Api(there) as api:
         assert len(api.run(run.id).images()) == 9
-    beside = layout.files_dir(layout.run_dir(there, run.id))
-    assert len(list(beside.iterdir())) == 3
+    assert len(list(kept(there, run))) == 3
     path.write_bytes(sound)
     pull(remote, there)
     assert content(there, run) == content(here, run)
@@ -272,15 +275,18 @@ def test_what_is_no_file_of_ours_does_not_come(here: Path, there: Path, remote: 
     run = record(here)
     everything(here, remote)
     folder = remote.root / place.run_folder(FILES, run.id)
-    for name in ("evil.svg", "a" * 64 + ".html", "A" * 64 + ".png"):
+    odd = ("evil.svg", "a" * 64 + ".html", "A" * 64 + ".png", "c" * 64 + ".png")
+    for name in odd:
+        (folder / "aa").mkdir(exist_ok=True)
+        (folder / "aa" / name).write_bytes(b"x")
         (folder / name).write_bytes(b"x")
-    large = folder / f"{'b' * 64}.png"
+    large = folder / "bb" / f"{'b' * 64}.png"
+    large.parent.mkdir(exist_ok=True)
     with large.open("wb") as file:
         file.truncate(MAX_FILE_BYTES + 1)
     remote.reads.clear()
     pull(remote, there)
-    beside = layout.files_dir(layout.run_dir(there, run.id))
-    assert {path.name for path in beside.iterdir()} == {path.name for path in kept(here, run)}
+    assert {path.name for path in kept(there, run)} == {path.name for path in kept(here, run)}
     [told] = verify(remote).problems
     assert large.name in told.what
     assert not {path for path in remote.reads if path.endswith(large.name)}

@@ -131,6 +131,21 @@ def test_nothing_is_recorded_twice(trackio: Any, tiny: Any, instrumented: None, 
     assert run.config["args"]["seed"] == 7
 
 
+def test_the_instrument_has_chosen_the_run(
+    trackio: Any, tiny: Any, instrumented: None, out: Path
+) -> None:
+    """Its user's own; the callback, for which the trainer names another, joins it too."""
+    trackio.init(project="p", name="baseline")
+    trainer = tiny.sft(out, report_to="trackio", project="q", run_name="other")
+    trainer.train()
+    trainer.evaluate()
+    trackio.finish()
+    run = only_run()
+    assert (run.project, run.name) == ("p", "baseline")
+    assert steps(run, "train/loss") == [2, 4]
+    assert steps(run, "eval/loss") == steps(run, "train/train_loss") == [4]
+
+
 def test_a_model_card_can_be_written(trackio: Any, tiny: Any, out: Path) -> None:
     """TRL asks which Space shows the run, whether there is one or not."""
     trackio.init(project="p", space_id="alice/curves")

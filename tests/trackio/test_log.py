@@ -120,9 +120,13 @@ def test_what_an_instrument_has_recorded_is_not_recorded_again(trackio: Any) -> 
     trackio.log({"train/loss": 0.5, "train/epoch": 1.0, "train/global_step": 2})
     trackio.log({"train/loss": 0.5, "own": 1.0, "train/global_step": 2})
     trackio.log({"train/loss": 0.4, "train/global_step": 3})
+    seen.remember(run.run.id, 5, {"train/loss": 0.3})
+    trackio.log({"train/loss": 0.3, "train/global_step": 5})
+    trackio.log({"beside": 1.0})
     trackio.finish()
     assert points(only_run(), "train/loss") == [(2, 0.5), (2, 0.5), (3, 0.4)]
     assert points(only_run(), "own") == [(2, 1.0)]
+    assert points(only_run(), "beside") == [(5, 1.0)]
 
 
 def test_system_metrics_have_a_time_and_no_step(trackio: Any) -> None:

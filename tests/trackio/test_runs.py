@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import otel_trackio
@@ -166,7 +167,7 @@ def test_what_is_active_can_be_asked_for(trackio: Any) -> None:
 
 
 def test_without_a_run_calls_say_what_to_do(trackio: Any) -> None:
-    """`init` first."""
+    """`init` first; Trackio raises a RuntimeError, which scripts may expect."""
     calls: tuple[Callable[[], object], ...] = (
         lambda: trackio.log({"a": 1}),
         lambda: trackio.log_system({"a": 1}),
@@ -175,8 +176,9 @@ def test_without_a_run_calls_say_what_to_do(trackio: Any) -> None:
         lambda: trackio.save("x"),
     )
     for call in calls:
-        with pytest.raises(ConfigError, match=r"call trackio\.init"):
+        with pytest.raises(ConfigError, match=r"call trackio\.init") as raised:
             call()
+        assert isinstance(raised.value, RuntimeError)
 
 
 def test_hardware_is_recorded_when_asked_for(trackio: Any) -> None:
@@ -195,6 +197,28 @@ def test_hardware_is_recorded_when_asked_for(trackio: Any) -> None:
     assert found["cpu/utilization"] > 2
     trackio.finish()
     assert not any(each._thread.is_alive() for each in run.samplers)
+
+
+@pytest.mark.parametrize("broken", ["cpu_percent", "disk_io_counters"])
+def test_hardware_that_cannot_be_read_stops_nothing(
+    trackio: Any, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said and counted: containers hide some of it, and drivers fail."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("hidden")
+
+    monkeypatch.setattr(psutil, broken, fail)
+    run = trackio.init(project="p", auto_log_cpu=True, cpu_log_interval=0.1)
+    assert trackio.log_cpu() == {}
+    trackio.log({"a": 1.0})
+    for _ in range(600):
+        if run.run.diagnostics.counts()["hardware.failed"] > 1:
+            break
+        time.sleep(0.05)
+    assert run.run.diagnostics.counts()["hardware.failed"] > 1
+    trackio.finish()
+    assert points(only_run(), "a") == [(0, 1.0)]
 
 
 def test_a_run_is_a_context_manager(trackio: Any) -> None:

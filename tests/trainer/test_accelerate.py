@@ -35,7 +35,7 @@ def test_accelerate_logs_by_name() -> None:
 
 
 def test_a_run_that_is_active_is_joined() -> None:
-    """Its own project and name stay."""
+    """Its own project and name stay, and it ends when its user says so."""
     with otel_trackio.init("own", "name"):
         from accelerate import Accelerator
 
@@ -44,6 +44,8 @@ def test_a_run_that_is_active_is_joined() -> None:
         accelerator = Accelerator(log_with=OtelTrackioTracker("p"), cpu=True)
         accelerator.init_trackers("p")
         accelerator.log({"loss": 2.0}, step=7)
+        accelerator.end_training()
+        otel_trackio.log({"loss": 1.0}, step=8)
     run = only_run()
     assert (run.facts().project, run.facts().name) == ("own", "name")
-    assert run.history("loss")["step"].tolist() == [7]
+    assert run.history("loss")["step"].tolist() == [7, 8]

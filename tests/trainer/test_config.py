@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import otel_trackio
-from otel_trackio.trainer.subject import about_model, dataset_name
+from otel_trackio import session
+from otel_trackio.trainer.subject import about_model, dataset_name, parameters_of
 from tests.trainer.conftest import only_run
 
 pytestmark = [
@@ -23,6 +24,7 @@ def test_what_the_user_set_stands_out(tiny: Any, instrumented: None, out: Path) 
     trainer = tiny.plain(out, learning_rate=0.01, hub_token="hf_" + "x" * 30, warmup_steps=1)
     trainer.train()
     config = only_run().facts().config
+    assert session.active().config["hub_token"] == "[redacted]"
     rest = config.pop("args")
     assert config == {
         "trainer": "Trainer",
@@ -68,3 +70,16 @@ def test_names_that_people_know(tiny: Any) -> None:
         "hf://datasets/trl-lib/Capybara@0a1b/data/train.parquet": {}
     }
     assert dataset_name(Loader()) == "trl-lib/Capybara"
+
+
+def test_parameters_of_a_model_in_parts(tiny: Any) -> None:
+    """DeepSpeed leaves a rank a part of each parameter, or none of it."""
+    model = tiny.model()
+    whole = model.num_parameters()
+    assert parameters_of(model) == whole
+    for each in model.parameters():
+        each.ds_numel = each.numel()
+        each.data = each.data.new_empty(0)
+    assert model.num_parameters() == 0
+    assert parameters_of(model) == whole
+    assert parameters_of(object()) == 0

@@ -77,3 +77,27 @@ def test_a_training_that_fails_is_a_run_that_failed(tmp_path: Path) -> None:
     run = only_run()
     assert run.standing().state == "failed"
     assert run.history("train/loss")["step"].tolist() == [0, 1]
+
+
+def test_a_training_after_one_that_failed_has_a_run(tmp_path: Path) -> None:
+    """Of its own, where the run was started here."""
+    made = logger(project="p")
+    with pytest.raises(RuntimeError, match="out of luck"):
+        train(tmp_path, made, fails=True)
+    train(tmp_path, made)
+    otel_trackio.finish()
+    found = otel_trackio.Api().runs("p")
+    assert [run.standing().state for run in found] == ["failed", "finished"]
+    assert found[1].history("train/loss")["step"].tolist() == [0, 1, 2, 3]
+
+
+def test_a_users_run_is_theirs_to_end(tmp_path: Path) -> None:
+    """A training that fails in it does not end it, and one that ends well makes up for that."""
+    with otel_trackio.init("p") as run:
+        with pytest.raises(RuntimeError, match="out of luck"):
+            train(tmp_path, logger(), fails=True)
+        assert only_run().state == "failed"
+        run.log({"own": 1})
+        train(tmp_path, logger())
+    assert only_run().state == "finished"
+    assert only_run().history("own")["value"].tolist() == [1]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import textwrap
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from otel_trackio.names import MAX_NAME
 from otel_trackio.semconv import KNOWN, LOG_SCOPE, SYSTEM_SCOPE, Meaning, markdown, meaning_of
 from otel_trackio.trainer import seen
+from otel_trackio.trainer.mark import Mark, mark_in
 
 TRAIN, EVAL = ("training.phase", "train"), ("training.phase", "eval")
 
@@ -108,3 +113,21 @@ def test_what_was_seen_is_known() -> None:
     assert not seen.is_recorded("r", {"train/loss": 0.25}, step=3)
     assert not seen.is_recorded("r", {"train/loss": 0.5, "mine": 1}, step=3)
     assert not seen.is_recorded("another run", {"train/loss": 0.5}, step=3)
+    assert seen.is_last("r")
+    assert not seen.is_last("another run")
+
+
+def test_what_cannot_be_compared_is_not_known() -> None:
+    """An array of several numbers is neither the same as another nor not."""
+    seen.remember("r", 3, {"train/loss": np.arange(2)})
+    assert not seen.is_recorded("r", {"train/loss": np.arange(2)}, step=3)
+
+
+def test_a_mark_is_json_whatever_was_counted() -> None:
+    """Else a checkpoint could not be saved."""
+    state = SimpleNamespace(stateful_callbacks={}, log_history=[])
+    counts: list[Any] = [7, np.int64(7), np.float32(7)]
+    for count in counts:
+        Mark("r", count).put_into(state)
+        state.stateful_callbacks = json.loads(json.dumps(state.stateful_callbacks))
+        assert mark_in(state) == Mark("r", 7)

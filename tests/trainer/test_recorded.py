@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +59,37 @@ def test_everything_a_trainer_logs_is_recorded(
             if key != "step" and value is not None:
                 found = at(run, display_key(key), logged["step"])
                 assert any(np.array_equal(value, each, equal_nan=True) for each in found), key
+
+
+def test_evaluations_of_several_datasets(tiny: Any, instrumented: None, out: Path) -> None:
+    """Each has its own keys, whatever it is called."""
+    trainer = tiny.plain(out)
+    trainer.train()
+    rows = trainer.eval_dataset
+    trainer.evaluate({"chess": rows, "go": rows})
+    trainer.evaluate(metric_key_prefix="last")
+    predicted = trainer.predict(rows, metric_key_prefix="held").metrics
+    run = only_run()
+    for logged in [*trainer.state.log_history[-3:], {"step": 4, **predicted}]:
+        for key in logged.keys() - {"step"}:
+            assert logged[key] in at(run, display_key(key), 4), key
+    keys = {each.key for each in run.metrics()}
+    assert {"eval/chess_loss", "eval/go_loss", "train/last_loss", "train/held_loss"} <= keys
+
+
+def test_nothing_of_a_trainer_is_kept_alive(tiny: Any, instrumented: None, out: Path) -> None:
+    """Once its user has let go of it, also after a training that failed."""
+    with otel_trackio.init("p"):
+        for fails in (False, True):
+            failing = [tiny.raising(RuntimeError("once"))] if fails else []
+            trainer = tiny.plain(out, callbacks=failing)
+            with suppress(RuntimeError):
+                trainer.train()
+            trainer.evaluate()
+            model = weakref.ref(trainer.model)
+            del trainer, failing
+            gc.collect()
+            assert model() is None
 
 
 def test_timings_of_steps(tiny: Any, instrumented: None, out: Path) -> None:

@@ -70,7 +70,7 @@ def test_checkpoint_that_knew_nothing_of_us(tiny: Any, out: Path) -> None:
 
 
 KILLED = """
-import os, signal, sys
+import os, signal, sys, time
 from pathlib import Path
 import otel_trackio
 from otel_trackio import session
@@ -81,21 +81,27 @@ from tests.trainer import tiny
 class Killing(TrainerCallback):
     def on_log(self, args, state, control, **kwargs):
         if state.global_step == 5:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), int(sys.argv[2]))
+            time.sleep(600)
 
 tiny.sft(Path(sys.argv[1]), [Killing()], logging_steps=1, save_strategy="steps", save_steps=4,
          max_steps=8).train()
 """
 
 
-def test_resume_after_sigkill(tiny: Any, instrumented: None, out: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "state"), [(signal.SIGKILL, "crashed"), (signal.SIGTERM, "failed")]
+)
+def test_resume_after_a_signal(
+    number: int, state: str, tiny: Any, instrumented: None, out: Path
+) -> None:
     """A killed process loses nothing; the next one goes on, and its redone steps win."""
     environ = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     root = str(Path(__file__).parents[2])
-    ended = subprocess.run([sys.executable, "-c", KILLED, out], env=environ, cwd=root)
-    assert ended.returncode == -signal.SIGKILL
+    killed = [sys.executable, "-c", KILLED, str(out), str(int(number))]
+    assert subprocess.run(killed, env=environ, cwd=root).returncode == -number
     run = only_run()
-    assert run.state == "crashed"
+    assert run.state == state
     assert run.history("train/loss")["step"].tolist() == [1, 2, 3, 4, 5]
     again = tiny.sft(out, logging_steps=1, save_strategy="steps", save_steps=4, max_steps=8)
     again.train(resume_from_checkpoint=True)

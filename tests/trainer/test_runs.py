@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pickle
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import otel_trackio
+from otel_trackio import steps as process_steps
 from otel_trackio.facts import failure
 from otel_trackio.storedrun import StoredRun
 from tests.trainer.conftest import only_run
@@ -100,6 +102,36 @@ def test_evaluation_after_finish(tiny: Any, instrumented: None, out: Path) -> No
     assert only_run().state == "finished"
 
 
+def test_evaluation_in_a_run_of_its_own(tiny: Any, instrumented: None, out: Path) -> None:
+    """A run that its user starts afterwards takes what is evaluated then."""
+    trainer = tiny.sft(out)
+    with otel_trackio.init("p", "first"):
+        trainer.train()
+    with otel_trackio.init("p", "second"):
+        trainer.evaluate()
+    first, second = otel_trackio.Api().runs("p")
+    assert steps(first) == [1, 2, 3, 4]
+    assert steps(second, "eval/loss") == [4]
+
+
+def test_trainings_in_threads_lose_nothing(tiny: Any, instrumented: None, out: Path) -> None:
+    """Whichever begins second is in the run of the other, under keys of its own."""
+    meeting = threading.Barrier(3)
+    trainers = [
+        tiny.plain(out / str(number), callbacks=[tiny.At(1, lambda: meeting.wait(300))])
+        for number in range(3)
+    ]
+    threads = [threading.Thread(target=each.train) for each in trainers]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    run = only_run()
+    for key in ("train/loss", "Trainer/train/loss", "Trainer-2/train/loss"):
+        assert steps(run, key) == [2, 4]
+    assert process_steps.current_step() is None
+
+
 def test_nested_training_stays_apart(tiny: Any, instrumented: None, out: Path) -> None:
     """A trainer inside of another is in its run, under keys of its own."""
 
@@ -118,12 +150,67 @@ def test_nested_training_stays_apart(tiny: Any, instrumented: None, out: Path) -
     assert run.facts().config["Trainer"]["max_steps"] == 6
 
 
+def test_training_before_another_begins(tiny: Any, instrumented: None, out: Path) -> None:
+    """A trainer that prepares its own training by one of another is not around that yet."""
+    trainer = tiny.plain(out)
+    trainer.train()
+    otel_trackio.finish()
+    make = trainer.get_train_dataloader
+
+    def prepare() -> Any:
+        tiny.plain(out, max_steps=2).train()
+        return make()
+
+    trainer.get_train_dataloader = prepare
+    trainer.train()
+    found = [steps(run) for run in otel_trackio.Api().runs()]
+    assert found == [[1, 2, 3, 4], [1, 2], [1, 2, 3, 4]]
+
+
 def test_trainer_made_before(tiny: Any, out: Path) -> None:
     """A trainer that was made before anybody looked is recorded when it trains."""
     trainer = tiny.sft(out)
     otel_trackio.instrument()
     trainer.train()
     assert steps(only_run()) == [1, 2, 3, 4]
+
+
+def test_instrument_again_takes_other_arguments(tiny: Any, out: Path) -> None:
+    """As `otel-trackio run` has called it before a script does, and a cell of a notebook twice."""
+    otel_trackio.instrument()
+    otel_trackio.instrument(project="p")
+    otel_trackio.instrument()
+    tiny.plain(out).train()
+    assert only_run().facts().project == "p"
+
+
+def test_an_argument_that_is_none_is_refused(tiny: Any) -> None:
+    """At once, and not when the training begins."""
+    with pytest.raises(TypeError, match="projct"):
+        otel_trackio.instrument(projct="p")
+    with pytest.raises(TypeError, match="projct"):
+        otel_trackio.OtelTrackioCallback(projct="p")
+
+
+def test_a_training_of_its_own_making(tiny: Any, instrumented: None, out: Path) -> None:
+    """A trainer whose `train` is not that of transformers is recorded by its events alone."""
+    made = tiny.plain(out)
+
+    def train(trainer: Any) -> None:
+        trainer.state = type(trainer.state)()
+        about = trainer.args, trainer.state, trainer.control
+        trainer.callback_handler.on_train_begin(*about)
+        for step in (1, 2):
+            trainer.callback_handler.on_step_begin(*about)
+            trainer.state.global_step = step
+            trainer.callback_handler.on_step_end(*about)
+            trainer.log({"loss": step})
+        trainer.callback_handler.on_train_end(*about)
+
+    train(made)
+    assert process_steps.current_step() is None
+    train(made)
+    assert [steps(run, "train/loss") for run in otel_trackio.Api().runs()] == [[1, 2]] * 2
 
 
 def test_uninstrument_leaves_nothing(tiny: Any, out: Path) -> None:
@@ -203,6 +290,18 @@ def test_leaving_well_is_no_failure(tiny: Any, instrumented: None, out: Path) ->
     """A script that calls `sys.exit()` in a callback is done, and did not fail."""
     with pytest.raises(SystemExit):
         tiny.sft(out, callbacks=[tiny.raising(SystemExit(0))]).train()
+    otel_trackio.finish()
+    assert only_run().state == "finished"
+
+
+def test_a_trial_that_is_pruned_has_not_failed(tiny: Any, instrumented: None, out: Path) -> None:
+    """A search for parameters ends it so, as it has seen enough."""
+
+    class TrialPruned(Exception):
+        """As optuna's."""
+
+    with pytest.raises(TrialPruned):
+        tiny.plain(out, callbacks=[tiny.raising(TrialPruned())]).train()
     otel_trackio.finish()
     assert only_run().state == "finished"
 

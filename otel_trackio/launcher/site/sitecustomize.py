@@ -17,12 +17,17 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """Stands first among the finders: instruments trainers before transformers is loaded."""
+    """Stands first among the finders: instruments trainers before transformers is loaded.
+
+    It stays there: others are going through the finders while this is asked, in this thread too.
+    """
+
+    done = False
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        if name not in ("transformers", "accelerate"):
+        if self.done or name not in ("transformers", "accelerate"):
             return
-        sys.meta_path.remove(self)
+        self.done = True
         try:
             from otel_trackio.trainer import instrument
 

@@ -40,8 +40,9 @@ export class RecordText {
 
   /** What a file holds that is too large to stand in the record. */
   async #read(file) {
-    const answer = await fetch(urlOf(this.context, this.run, file));
-    if (!answer.ok) throw new Error("its file is not here");
+    const url = urlOf(this.context, this.run, file);
+    const answer = url && (await fetch(url));
+    if (!answer?.ok) throw new Error("its file is not here");
     return answer.json();
   }
 }

@@ -84,9 +84,13 @@ class Project:
             [(f"{run}:{key}:{step}", f"id-{run}", stamp(0), run, step, key, json.dumps(messages))],
         )
 
-    def damage(self, run: str) -> None:
-        """Makes what a run logged unreadable."""
-        self._add("UPDATE metrics SET metrics = '{' WHERE run_name = ?", [(run,)])
+    def write(self, run: str, step: object, text: object) -> None:
+        """A row with anything in it."""
+        self._add(
+            "INSERT INTO metrics (run_id, timestamp, run_name, step, metrics)"
+            " VALUES (?, ?, ?, ?, ?)",
+            [(f"id-{run}", stamp(0), run, step, text)],
+        )
 
     def _add(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
         with closing(sqlite3.connect(self.path)) as db, db:

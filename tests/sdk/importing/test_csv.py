@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from otel_trackio import Api, ConfigError
+from otel_trackio import Api, ConfigError, StoreError
+from otel_trackio.importing import csvfile
 from otel_trackio.importing.calls import import_csv
 from otel_trackio.importing.copying import Copied
 from otel_trackio.storedrun import StoredRun
@@ -128,6 +129,48 @@ def test_a_row_that_is_being_written_waits(sheet: Path) -> None:
     _, copied = imported(sheet, "step,a,b\n0,1,2\n1,3,4\n")
     assert copied.points == 2
     assert curve(run, "a") == [(0, 1), (1, 3)]
+
+
+def test_what_spreadsheets_write_in_utf_16_is_read(sheet: Path) -> None:
+    """As any other file."""
+    sheet.write_bytes("step\tlöss\r\n0\t0.5\r\n1\t0.25\r\n".encode("utf-16"))
+    copied = import_csv(sheet, "project")
+    assert curve(Api().run(copied.id), "löss") == [(0, 0.5), (1, 0.25)]
+
+
+def test_long_texts_keep_no_number_from_coming(sheet: Path) -> None:
+    """They are counted as any other text."""
+    rows = "".join(f'{step},"{"x" * 200_000}",0.5\n' for step in range(3))
+    run, copied = imported(sheet, f"step,text,loss\n{rows}")
+    assert curve(run, "loss") == [(step, 0.5) for step in range(3)]
+    assert copied.left.document() == {"texts": 3}
+
+
+@pytest.mark.parametrize(
+    "cell", ["9999-12-31", "1E+999999999", "1e30", "nan", "inf", "-1E+9999999"]
+)
+def test_a_moment_beyond_all_times_is_none(sheet: Path, cell: str) -> None:
+    """The row has the time of the one before it."""
+    run, _ = imported(sheet, f"date,loss\n2025-06-01T12:00:00,1\n{cell},2\n")
+    assert set(run.history("loss")["time"].tolist()) == {1_748_779_200_000_000_000}
+
+
+def test_what_comes_before_damage_is_here(sheet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error tells of the rest, which comes when the file is mended, and nothing twice."""
+    monkeypatch.setattr(csvfile, "LONGEST_CELL", 50)
+    sheet.write_text("step,loss\n0,1\n1,2\n2," + '"' + "x" * 100 + "\n")
+    with pytest.raises(StoreError, match="see that it is CSV"):
+        import_csv(sheet, "project")
+    [run] = Api().runs()
+    assert curve(run, "loss") == [(0, 1), (1, 2)]
+    copied = import_csv(sheet_of(sheet, "step,loss\n0,1\n1,2\n2,3\n"), "project")
+    assert (copied.id, copied.points) == (run.id, 1)
+    assert curve(run, "loss") == [(0, 1), (1, 2), (2, 3)]
+
+
+def sheet_of(sheet: Path, text: str) -> Path:
+    sheet.write_text(text)
+    return sheet
 
 
 @pytest.mark.parametrize("text", ["", "\n", "step,loss\n"])

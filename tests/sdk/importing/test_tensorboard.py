@@ -164,6 +164,30 @@ def test_histograms_images_and_texts_come_along(tmp_path: Path) -> None:
     assert copied.left.document() == {"audio clips": 1, "tensors": 1}
 
 
+def test_events_that_make_no_sense_are_counted(tmp_path: Path) -> None:
+    """What stands before and behind them comes; an image may be a JPEG."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    jpeg = Summary.Image(encoded_image_string=b"\xff\xd8\xff" + bytes(9))
+    values = [
+        tensor("t", "text", [1.0, 2.0]),
+        tensor("i", "images", [1.0, 2.0, 3.0]),
+        Summary.Value(tag="j", image=jpeg),
+        scalar("x", 1.0),
+    ]
+    writer = EventFileWriter(str(tmp_path))
+    for step, value in enumerate(values):
+        for wall in (math.nan, math.inf, 1e300):
+            writer.add_event(Event(wall_time=wall, step=step, summary=Summary(value=[value])))
+    writer.close()
+    (copied,) = imported(tmp_path)
+    assert (copied.points, copied.records) == (3, 3)
+    assert copied.left.document() == {"entries that make no sense": 3, "images": 3}
+    assert Api().run(copied.id).images()[0].type == "image/jpeg"
+
+
 def test_hyperparameters_are_the_config(tmp_path: Path) -> None:
     """And how their session ended is how the run did."""
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
@@ -182,6 +206,15 @@ def test_hyperparameters_are_the_config(tmp_path: Path) -> None:
     runs = {each.name: Api().run(each.id) for each in imported(tmp_path)}
     assert runs["good"].config == {"imported from": "tensorboard good", **config}
     assert {name: run.state for name, run in runs.items()} == {"good": "finished", "bad": "failed"}
+
+
+def test_what_is_called_as_event_files_are_and_is_none_is_passed_over(tmp_path: Path) -> None:
+    """A folder, which may hold some, an empty file, and a text."""
+    with writing(tmp_path / "tfevents") as write:
+        write(0, scalar("x", 1.0))
+    (tmp_path / "a.tfevents").touch()
+    (tmp_path / "b.tfevents.txt").write_text("some text" * 100)
+    assert [(each.name, each.points) for each in imported(tmp_path)] == [("tfevents", 1)]
 
 
 def test_a_file_cut_short_is_read_up_to_there(tmp_path: Path) -> None:

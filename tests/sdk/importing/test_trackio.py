@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import math
 import os
 import sqlite3
@@ -138,6 +139,54 @@ def test_what_cannot_be_taken_is_counted(project: Project) -> None:
         "images": 1,
     }
     assert copied.left.names("texts") == ["word"]
+
+
+def test_rows_that_make_no_sense_are_counted(project: Project) -> None:
+    """What stands before and behind them comes; nothing is raised, and nothing comes twice."""
+    project.log("a", [(0, {"x": 1})])
+    odd: list[object] = ["{", "[1]", "5", "null", b"\xff", "[" * 100_000]
+    odd += [json.dumps({"h": {"_type": "trackio.histogram", "bins": 5, "values": "x"}})]
+    odd += [json.dumps({"t": {"_type": "trackio.table", "_value": [5]}})]
+    for text in odd:
+        project.write("a", 1, text)
+    project.log("a", [(2, {"x": 3})])
+    (copied,) = imported(project.path)
+    assert copied.left.document() == {"entries that make no sense": len(odd)}
+    assert [each.points for each in imported(project.path)] == [0]
+    history = Api().run(copied.id).history("x", all=True)
+    assert (history["step"].tolist(), history["value"].tolist()) == ([0, 2], [1, 3])
+
+
+def test_a_step_that_is_none_is_no_step(project: Project) -> None:
+    """The value is kept."""
+    for step in ("x", 1.5, 2.0):
+        project.write("a", step, '{"x": 1}')
+    (copied,) = imported(project.path)
+    assert copied.points == 3
+    steps = Api().run(copied.id).history("x", all=True)["step"].tolist()
+    assert sorted(steps, key=str) == [2, None, None]
+
+
+def test_large_records_are_stored_bit_by_bit(project: Project) -> None:
+    """Many long texts are not all in memory at once."""
+    text = {"_type": "trackio.markdown", "_value": "x" * 90_000}
+    project.log("a", [(step, {"text": text}) for step in range(150)])
+    (copied,) = imported(project.path)
+    run = Api().run(copied.id)
+    assert len(run.records("markdown")) == copied.records == 150
+    with run.sources() as sources:
+        told = [each.kind for one in sources for each in one.reader.events()]
+    assert told.count("imported") == 3
+
+
+def test_other_databases_in_a_folder_are_passed_over(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With a word about each."""
+    project.log("a", [(0, {"x": 1})])
+    (project.path.parent / "other.db").write_text("no database at all" * 100)
+    assert [each.points for each in imported(project.path.parent)] == [1]
+    assert "other.db" in caplog.text
 
 
 def test_a_folder_has_a_project_a_database(project: Project) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -145,6 +146,32 @@ class TestRecordedByWandb:
         assert set(imported(folder / place)) <= {"wname", "bad", "twice"}
         assert len(runs_of("wandb", folder / place)) == (1 if "/" in place else 3)
 
+    def test_what_makes_no_sense_is_counted(self, tmp_path: Path) -> None:
+        """What stands before and behind it comes, also where the file is damaged further on."""
+        from wandb.proto import wandb_internal_pb2 as proto
+
+        run = proto.Record(run=proto.RunRecord(run_id="x", project="p"))
+        odd = [b"\xff" * 9]
+        for text in ("null", '"x"', "1e400", "[" * 100_000):
+            odd.append(history(proto, {"_step": text, "a": "1"}))
+        odd.append(history(proto, {"h": '{"_type": "histogram", "bins": 5, "values": "x"}'}))
+        whole = [
+            odd[0],
+            run.SerializeToString(),
+            *odd[1:],
+            history(proto, {"_step": "7", "a": "2"}),
+        ]
+        path = tmp_path / "x.wandb"
+        content = HEADER.pack(*MARK) + framed(whole, HEADER.size)
+        path.write_bytes(content + bytes(100))
+        with pytest.raises(StoreError, match="what was read until there is imported"):
+            imported(path)
+        [stored] = Api().runs()
+        assert stored.history("a", all=True)["step"].tolist() == [None] * 4 + [7]
+        path.write_bytes(content)
+        (copied,) = imported(path).values()
+        assert copied.points == 0
+
     def test_other_files_are_refused(self, tmp_path: Path) -> None:
         """The error says what to give."""
         with pytest.raises(ConfigError, match=r"give a \.wandb file"):
@@ -152,6 +179,13 @@ class TestRecordedByWandb:
         (tmp_path / "x.wandb").write_text("no such file")
         with pytest.raises(StoreError, match="no file of W&B"):
             imported(tmp_path)
+
+
+def history(proto: Any, values: dict[str, str]) -> bytes:
+    """A record of W&B's with these values, which are JSON."""
+    items = [proto.HistoryItem(key=key, value_json=text) for key, text in values.items()]
+    record: bytes = proto.Record(history=proto.HistoryRecord(item=items)).SerializeToString()
+    return record
 
 
 def test_records_across_blocks_are_read_whole(tmp_path: Path) -> None:
