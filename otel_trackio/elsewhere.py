@@ -13,8 +13,8 @@ class Elsewhere(Protocol):
         """Brings what is new of the run in the folder of that name."""
         ...
 
-    def publish(self, run_dir: Path) -> None:
-        """Tells them what is new in a run's folder."""
+    def publish(self, run_dir: Path) -> bool:
+        """Tells them what is new in a run's folder. False where something did not get there."""
         ...
 
     def older(self, run_dir: Path) -> Path:

@@ -113,14 +113,11 @@ class Exchange:
         """The last sign of life of a writer that was fetched, in ns; 0 where there is none."""
         return self._signs.get(run_file.stem, 0)
 
-    def publish(self, run_dir: Path) -> None:
+    def publish(self, run_dir: Path) -> bool:
         """Brings what is new in a run's folder to DIR; of a deleted run only the tombstone.
 
-        What live processes record they bring themselves.
+        What live processes record they bring themselves. False where something did not get there.
         """
-        self._publish(run_dir)
-
-    def _publish(self, run_dir: Path) -> bool:
         from otel_trackio.sync import sync
         from otel_trackio.withdraw import withdraw
 
@@ -158,7 +155,7 @@ class Exchange:
         began = time.time()
         since = stamp.stat().st_mtime if stamp.exists() else 0.0
         left = {path.parent: None for path in self._waiting(since)}
-        published = [self._publish(run_dir) for run_dir in left]
+        published = [self.publish(run_dir) for run_dir in left]
         if all(published):
             stamp.touch(mode=0o600)
             os.utime(stamp, (began - CLOCK_SECONDS, began - CLOCK_SECONDS))

@@ -8,8 +8,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import astuple
 from itertools import repeat
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,9 @@ FOLD_AT: Final = 16384
 
 UNFOLDED_SHARE: Final = 4
 """How many times that many points of rarely logged series may wait unfolded."""
+
+UNFOLDED_OF_SERIES: Final = 32
+"""How many may wait a series where these are many: folding costs by series, not by point."""
 
 MEANT: Final = "sync:to"
 """Key of `meta` in a file whose recorder named a remote: which, in its words, or empty."""
@@ -47,6 +50,8 @@ PAGE: Final = 4096
 SERIES_COLUMNS: Final = (
     "key, kind, temporality, name, unit, description, attributes, scope, scope_version, rank"
 )
+
+_row_of = attrgetter(*SERIES_COLUMNS.split(", "))
 
 
 class RunFile:
@@ -164,10 +169,14 @@ class RunFile:
         if known is None:
             marks = ", ".join(repeat("?", 10))
             cursor = self.connection.execute(
-                f"INSERT INTO series ({SERIES_COLUMNS}) VALUES ({marks})", astuple(series)
+                f"INSERT INTO series ({SERIES_COLUMNS}) VALUES ({marks})", _row_of(series)
             )
             known = self._series[series] = int(cursor.lastrowid or 0)
         return known
+
+    def has_room(self, series: Series, limit: int) -> bool:
+        """Whether it has that series, or fewer than `limit`."""
+        return series in self._series or len(self._series) < limit
 
     def append(self, columns: Sequence[Columns]) -> None:
         """Stores numbered points; folds once more than `fold_at` wait in series that have enough.
@@ -176,7 +185,7 @@ class RunFile:
         """
         for each in columns:
             self._unfolded[each.series] += len(each)
-        room = UNFOLDED_SHARE * self._fold_at
+        room = max(UNFOLDED_SHARE * self._fold_at, UNFOLDED_OF_SERIES * len(self._series))
         if self._waiting(fold.LEAST_POINTS) > self._fold_at or (
             self._waiting(fold.WORTHWHILE_POINTS) > room
         ):

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from otel_trackio.settings import resolve
+from otel_trackio.errors import StoreError
 from otel_trackio_collector.clienttls import ClientTls
-from otel_trackio_collector.config import Config, Export
+from otel_trackio_collector.config import STORE, Config, Export, folder_of
 from otel_trackio_collector.forwarding import BATCH_BYTES, Exporter, Forwarder
 from otel_trackio_collector.jsonlines import JsonLines
 from otel_trackio_collector.otlpexport import OtlpExporter
@@ -22,22 +22,28 @@ from otel_trackio_collector.remotewrite import RemoteWrite
 from otel_trackio_collector.requestlog import RequestLog
 from otel_trackio_collector.scrape import EXPIRATION, Scrape
 from otel_trackio_collector.shaping import shaped
+from otel_trackio_collector.sharing import Shared
 
 PEER: Final = ("headers", "tls", "compression", "timeout")
 """Options of an OTLP exporter that its peer takes as they are."""
+
+STORE_BYTES: Final = 8_000_000
+"""How much the own store takes at a time: each run in it costs a wait for the disk, so twice as
+much goes a third faster. More than this is hardly faster, and takes a memory that others need."""
 
 
 def forwarder_for(export: Export, config: Config, log: RequestLog) -> Forwarder:
     """An exporter with its place in the log. Raises ConfigError, or StoreError."""
     exporter = _exporter(export, config.directory, log)
+    is_store = export.kind == STORE
     limit = export.options.get("max_message_bytes", BATCH_BYTES)
     return Forwarder(
         log,
         shaped(exporter, export.selection, export.resolution),
         export.retry,
         export.bounds,
-        batch_bytes=min(limit, BATCH_BYTES),
-        never_skipped=export.kind == "otel_trackio",
+        batch_bytes=STORE_BYTES if is_store else min(limit, BATCH_BYTES),
+        never_skipped=is_store,
     )
 
 
@@ -80,9 +86,16 @@ def _exporter(export: Export, directory: Path, log: RequestLog) -> Exporter:
         told = {**options, "expiration": options.get("metric_expiration", EXPIRATION)}
         given = _given(told, "expiration", "series_limit")
         return Scrape(export.name, options["endpoint"], naming, **given)
-    assert export.kind == "otel_trackio", export.kind
-    folder = options.get("dir") or Path(resolve({}, os.environ).dir)
-    return OwnStore(folder, log.id, name=export.name)
+    assert export.kind == STORE, export.kind
+    folder, scratch = folder_of(options.get("dir"), os.environ)
+    if scratch is None:
+        return OwnStore(folder, log.id, name=export.name)
+    try:
+        scratch.make()
+    except OSError as error:
+        hint = "set OTEL_TRACKIO_SCRATCH to a folder on a local disk that you may write"
+        raise StoreError(f"cannot make {scratch.folder}: {error}", hint) from error
+    return Shared(OwnStore(folder, log.id, name=export.name), scratch)
 
 
 def _otlp(export: Export, peer: GrpcPeer | HttpPeer) -> OtlpExporter:

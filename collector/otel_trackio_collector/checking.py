@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_UNSPECIFIED, Metric
 
-from otel_trackio_collector.framing import fields
+from otel_trackio_collector.framing import DELIMITED, fields
 from otel_trackio_collector.splitting import REQUEST, Tree, split
 
 PART_BYTES: Final = 1 << 20
@@ -90,7 +90,7 @@ def _look(body: bytes, start: int, end: int, tree: Tree) -> None:
         if count > FIRST_FIELDS and field.end - start < count * MEAN_FIELD_BYTES:
             raise ValueError("too many parts that hold nothing")
         size = field.end - field.start
-        below = tree.get(field.number)
+        below = tree.get(field.number) if field.wire == DELIMITED else None
         if below is None or (not below and size > MAX_HEAD_BYTES):
             head += size
         elif size > PART_BYTES - MAX_HEAD_BYTES:

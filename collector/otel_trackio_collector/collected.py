@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from weakref import WeakSet
 
 import numpy as np
 
@@ -18,7 +20,7 @@ from otel_trackio.errors import StoreBusy, StoreError
 from otel_trackio.lease import Lease
 from otel_trackio.model import Columns, Event, Histogram, Points, Record, Series
 from otel_trackio.redact import redact
-from otel_trackio.runfile import MEANT, REPLICA, RunFile
+from otel_trackio.runfile import MEANT, ORIGIN, OTLP, REPLICA, RunFile
 from otel_trackio.storedrun import StoredRun
 from otel_trackio_collector.held import Held
 from otel_trackio_collector.measurement import (
@@ -40,8 +42,8 @@ COLLECTOR: Final = "collector"
 PREFIX: Final = "otlp-"
 """How the ids of such writers begin."""
 
-ORIGIN: Final = "origin"
-"""Key of `meta`: the writer that recorded what the file holds, if it was one of ours."""
+CACHE_KIB: Final = 256
+"""What a file may keep of itself in memory: a hundred are open, and little is read again."""
 
 START_RECORD: Final = "otlp.start"
 """Kind of the records that say when a running total began, wherever that is not as before."""
@@ -49,16 +51,22 @@ START_RECORD: Final = "otlp.start"
 POINT_RECORD: Final = "otlp.point"
 """Kind of the records that hold what of a point no column holds: exemplars and flags."""
 
-CURSOR: Final = "otlp:"
-"""With the id of a request log, the cursor of the last of its requests that the file holds."""
+
+MAX_SERIES: Final = 100_000
+"""Series of one file; points of any more are counted, not stored."""
+
+MAX_TOLD: Final = 1_000
+"""Resources, as they change, that one file tells; later changes are not told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of rows: new ones, and such as were held already."""
+    """What became of rows: new ones, such as were held already, and, by their request, those of
+    series beyond the limit."""
 
     new: int
     held: int
+    beyond: Counter[int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,11 +81,12 @@ class _Fresh:
 class Collected:
     """Not thread-safe. After an error from `take` or `end` it is to be closed, and opened again."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, max_series: int = MAX_SERIES) -> None:
         """Opens an existing file. Raises StoreError."""
         self.path = path
         self._file = RunFile.open(path)
         try:
+            self._file.connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             self._held = Held(self._file)
             self._starts = _starts(self._file)
             self._told = set(_told(self._file))
@@ -85,12 +94,15 @@ class Collected:
         except BaseException:
             self._file.close()
             raise
-        self._seen: set[Resource] = set()
+        self._max_series = max_series
+        self._seen: WeakSet[Resource] = WeakSet()
         self.ours = ORIGIN in self._file.all_meta()
         self.heard = int(self._file.meta("heartbeat_ns", 0))
 
     @classmethod
-    def create(cls, path: Path, sender: Sender, began: int) -> Collected:
+    def create(
+        cls, path: Path, sender: Sender, began: int, max_series: int = MAX_SERIES
+    ) -> Collected:
         """Makes the file; `began` (ns) is the earliest that it will hold. Raises StoreError."""
         attempt, lamport = _before(path.parent, sender)
         meta: dict[str, Any] = {
@@ -113,11 +125,11 @@ class Collected:
         if sender.writer:
             meta[ORIGIN] = sender.writer
         if sender.synced:
-            meta[REPLICA] = f"{CURSOR}{sender.writer}"
+            meta[REPLICA] = f"{OTLP}{sender.writer}"
         else:
             meta[MEANT] = ""
         RunFile.create(path, meta).close()
-        return cls(path)
+        return cls(path, max_series)
 
     def take(self, streams: Sequence[Stream], log: str, last: int, received: int) -> Stored:
         """Stores what is new in `streams`, all of one sender, and that all requests up to `last`
@@ -125,12 +137,11 @@ class Collected:
 
         Raises StoreBusy where another process is at the file, else what SQLite raises.
         """
-        cursor = CURSOR + log
+        cursor = OTLP + log  # The last of its requests that the file holds.
         with self._changing(durable=True):
             done = self._file.cursor(cursor)
             self._held.begin()
-            rows = _by_series(streams, done)
-            fresh = [self._new(series, each) for series, each in rows.items()]
+            fresh, beyond = self._fresh(_by_series(streams, done))
             if not self._told:
                 self._begin(streams[0].resource.sender)
             self._tell(streams, received, any(each.rows for each in fresh))
@@ -140,7 +151,8 @@ class Collected:
             self.heard = max(self.heard, received)
             self._file.set_meta("heartbeat_ns", self.heard)
         new = sum(len(each.rows) for each in fresh)
-        return Stored(new, sum(len(stream.rows) for stream in streams) - new)
+        held = sum(len(stream.rows) for stream in streams) - new - beyond.total()
+        return Stored(new, held, beyond)
 
     def beat(self, now: int) -> None:
         """Says that the sender is taken to be alive."""
@@ -208,15 +220,24 @@ class Collected:
 
     def _add_event(self, kind: str, data: dict[str, Any], now: int) -> None:
         told = _spelled(kind, data)
-        if kind == "state" or told not in self._told:
+        if kind == "state" or (told not in self._told and len(self._told) < MAX_TOLD):
             # With a negative Lamport number it gives way: whoever renames the run is heard.
             event = Event(kind, now, data, lamport=-1)
             self._file.add_event(self._file.take_numbers(1), event)
             self._told.add(told)
 
-    def _new(self, series: Series, rows: list[Row]) -> _Fresh:
-        known = self._file.series_id(series)
-        return _Fresh(series, known, self._held.fresh(known, rows, self.ours))
+    def _fresh(self, rows: Mapping[Series, list[Row]]) -> tuple[list[_Fresh], Counter[int]]:
+        """What is new, and how much of each request is of series beyond the limit."""
+        fresh, beyond = [], Counter[int]()
+        for series, each in rows.items():
+            if not self._file.has_room(series, self._max_series):
+                beyond.update(row[REQUEST] for row in each)
+                continue
+            # One that never had a value is no series: nobody could show it.
+            shown = self._file.has_room(series, 0) or any(row[VALUE] is not None for row in each)
+            known = self._file.series_id(series) if shown else _NO_SERIES
+            fresh.append(_Fresh(series, known, self._held.fresh(known, each, self.ours)))
+        return fresh, beyond
 
     def _store(self, fresh: Sequence[_Fresh]) -> None:
         points = [
@@ -265,6 +286,7 @@ class Collected:
 
 
 _NONE: Final = np.zeros(0, np.int64)
+_NO_SERIES: Final = 0
 
 
 def _by_series(streams: Sequence[Stream], done: int) -> dict[Series, list[Row]]:
@@ -340,7 +362,7 @@ def is_running(path: Path, log: str) -> bool:
     try:
         with closing(database.open_reading(path)) as db:
             ours = "SELECT 1 FROM cursor WHERE name = ?"
-            if db.execute(ours, (CURSOR + log,)).fetchone() is None:
+            if db.execute(ours, (OTLP + log,)).fetchone() is None:
                 return False
             return _state(db) == "running"
     except (*database.DAMAGE, StoreError):

@@ -113,12 +113,13 @@ class Collector:
     def status(self) -> dict[str, Any]:
         """What `otel-trackio collector status` shows."""
         assert self._log is not None
-        log = self._log
+        log, faults = self._log, self._unready()
         return {
             "version": version.__version__,
             "pid": os.getpid(),
             "seconds": round(time.time() - self._began, 3),
-            "ready": not self._unready(),
+            "ready": not faults,
+            "faults": faults,
             "endpoints": self.endpoints,
             "log": {
                 "path": str(log.path),
@@ -198,12 +199,21 @@ class Collector:
         return [f"exporter {name} has ended" for name in names]
 
     def _unready(self) -> list[str]:
-        return self._faults() if self._ready else ["it does not take requests now"]
+        """Why requests are not taken now."""
+        if not self._ready or self._log is None:
+            return ["it does not take requests now"]
+        if self._log.has_room():
+            return self._faults()
+        hint = "free the disk, raise request_log.max_bytes, or see what holds otel_trackio up"
+        return [*self._faults(), f"the request log has no room now: {hint}"]
 
     def _announce(self) -> None:
         written = self._running_file.with_suffix(".new")
-        written.write_text(json.dumps({"pid": os.getpid(), "endpoints": self.endpoints}))
-        written.replace(self._running_file)
+        try:
+            written.write_text(json.dumps({"pid": os.getpid(), "endpoints": self.endpoints}))
+            written.replace(self._running_file)
+        except OSError as error:  # It works, but for `status`, which needs --at then.
+            logger.warning("cannot write %s: %s", self._running_file, error)
 
     @staticmethod
     def _in_parallel(work: Any, parts: list[Any]) -> list[Any]:

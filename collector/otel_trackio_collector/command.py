@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,6 +25,9 @@ from otel_trackio_collector.configflags import from_flags
 
 ASK_SECONDS = 10.0
 """How long `status` waits for an answer."""
+
+MAX_FILES = 65_536
+"""How many files and connections it asks the system to allow it."""
 
 CONFIG = click.option(
     "--config",
@@ -119,6 +123,7 @@ def _configured(given: dict[str, Any]) -> Config:
 
 def _run(config: Config, log_format: logs.Format | None) -> None:
     logs.configure(config.level, log_format)
+    _take_files()
     for note in config.notes:
         logger.warning("%s", note)
     told = threading.Event()
@@ -139,6 +144,17 @@ def _run(config: Config, log_format: logs.Format | None) -> None:
     went = running.stop()
     left = {each.name: each.lag_requests for each in running.last if each.lag_requests}
     logger.info("stopped", extra={"told": {"all_sent": went, **({"left": left} if left else {})}})
+
+
+def _take_files() -> None:
+    """Lets the process open what it may: a thousand senders and runs are more than the usual."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource  # Where there is none, there is no such limit.
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+        if soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _answering(config: Config) -> str:
@@ -169,18 +185,22 @@ def _shown(told: dict[str, Any]) -> list[str]:
     """A line for the collector, one for its log, and one an exporter."""
     log = told["log"]
     places = ", ".join(f"{name} {at}" for name, at in told["endpoints"].items())
+    state = "ready" if told["ready"] else "not ready"
     lines = [
-        f"{'ready' if told['ready'] else 'not ready'} for {told['seconds']:.0f} s: {places}",
+        f"{state}, at work for {told['seconds']:.0f} s: {places}",
+        *(f"not ready: {fault}" for fault in told["faults"]),
         f"log: request {log['head']}, {log['bytes']:,} of {log['max_bytes']:,} bytes",
     ]
-    rows = [("exporter", "sent", "behind", "age", "dropped", "last error")]
+    rows = [("exporter", "sent", "behind", "age", "dropped", "besides", "last error")]
     for each in told["exporters"]:
         dropped = ", ".join(f"{n:,} {why}" for why, n in each["dropped"].items() if n)
         age = f"{each['lag_seconds']:.0f} s"
         behind = f"{each['lag_points']:,}"
-        rows.append((each["name"], f"{each['sent']:,}", behind, age, dropped, each["error"]))
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+        besides = ", ".join(f"{n:,} {what}" for what, n in each["counts"].items() if n)
+        sent = f"{each['sent']:,}"
+        rows.append((each["name"], sent, behind, age, dropped, besides, each["error"]))
+    widths = [max(len(row[column]) for row in rows) for column in range(6)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        lines.append("  ".join((*cells, row[5])).rstrip())
+        lines.append("  ".join((*cells, row[6])).rstrip())
     return lines

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from otel_trackio.scratch import Scratch, scratch_of
 from otel_trackio.settings import resolve
 from otel_trackio_collector import requestlog
 from otel_trackio_collector.forwarding import Bounds, RetryPolicy
@@ -14,8 +15,14 @@ from otel_trackio_collector.resolution import Resolution
 from otel_trackio_collector.selection import Selection
 from otel_trackio_collector.servertls import ServerTls
 
+STORE: Final = "otel_trackio"
+"""The kind of exporter that is our own store."""
+
 GRPC, HTTP, HEALTH = "127.0.0.1:4317", "127.0.0.1:4318", "127.0.0.1:13133"
 """Where a collector listens, and answers for its health, unless told otherwise."""
+
+LOCAL: Final = ("127.0.0.1", "::1", "localhost")
+"""Hosts that only this machine reaches."""
 
 MAX_REQUEST: Final = 64 << 20
 """Bytes of the largest request that is taken, before and after it is unpacked."""
@@ -35,6 +42,13 @@ class Listen:
     tls: ServerTls | None = None
     max_bytes: int = MAX_REQUEST
     tokens: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether other machines may send, and none is asked who it is."""
+        host = self.endpoint.rpartition(":")[0].strip("[]")
+        asks = bool(self.tokens) or (self.tls is not None and self.tls.client_ca_file is not None)
+        return not asks and host not in LOCAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +88,26 @@ class Config:
     notes: tuple[str, ...] = ()
 
 
+def openness(receivers: Iterable[Receive]) -> list[str]:
+    """What there is to say of those that take metrics from anybody."""
+    listening = [each for one in receivers for each in (one.grpc, one.http) if each is not None]
+    hint = "auth asks for a token, tls.client_ca_file for a certificate"
+    return [
+        f"{e.endpoint} takes metrics from all who reach it: {hint}" for e in listening if e.is_open
+    ]
+
+
 def default_directory(environment: Mapping[str, str]) -> Path:
     """Where the request log is, unless told otherwise: beside the runs."""
-    return Path(resolve({}, environment).dir) / "collector"
+    return folder_of(None, environment)[0] / "collector"
+
+
+def folder_of(dir: Path | None, environment: Mapping[str, str]) -> tuple[Path, Scratch | None]:
+    """The folder on this machine for the runs of DIR, `dir` or else the one of the settings.
+
+    Where machines share DIR that is its scratch: SQLite is not safe there.
+    """
+    settings = resolve({}, environment)
+    folder = settings.dir if dir is None else dir
+    scratch = scratch_of(folder, settings.scratch, environment)
+    return (folder, None) if scratch is None else (scratch.folder, scratch)

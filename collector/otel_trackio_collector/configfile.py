@@ -24,12 +24,21 @@ from otel_trackio_collector.config import (
     Listen,
     Receive,
     default_directory,
+    openness,
 )
 from otel_trackio_collector.forwarding import Bounds, RetryPolicy
 from otel_trackio_collector.logs import LEVELS
 from otel_trackio_collector.selection import Rule, Selection
 from otel_trackio_collector.servertls import ServerTls
-from otel_trackio_collector.vocabulary import ALIASES, EXPORTERS, Keys, basic, known, unneeded
+from otel_trackio_collector.vocabulary import (
+    ALIASES,
+    EXPORTERS,
+    Keys,
+    basic,
+    header,
+    known,
+    unneeded,
+)
 from otel_trackio_collector.yamlfile import Item, listed, nearest, parsed, read
 
 UNNEEDED_PROCESSORS: Final = {
@@ -122,13 +131,14 @@ def _config(root: Item) -> Config:
         _processor(name, item, notes)
     secrets, health = _extensions(top.get("extensions"), notes)
     log = _log(top["request_log"]) if "request_log" in top else {}
+    receivers = tuple(_receive(name, item, secrets) for name, item in found["receivers"].items())
     return Config(
-        tuple(_receive(name, item, secrets) for name, item in found["receivers"].items()),
+        receivers,
         tuple(exporter_of(name, item, secrets) for name, item in found["exporters"].items()),
         **({"directory": default_directory(root.environment)} | log),
         health=health,
         level=level,
-        notes=tuple(notes.lines),
+        notes=(*notes.lines, *openness(receivers)),
     )
 
 
@@ -224,10 +234,11 @@ def _extensions(item: Item | None, notes: Notes) -> tuple[Secrets, str]:
 def _token(item: Item) -> str:
     found = known(item, {"token": Item.text, "filename": Item.path_of_file, "scheme": unneeded})
     try:
-        token = found["filename"].read_text().strip() if "filename" in found else found.get("token")
-    except OSError as error:
-        raise item.error(f"{item.path}.filename: {error}") from error
-    if not token:
+        token = found["filename"].read_text() if "filename" in found else found.get("token", "")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise item.error(f"{item.path}.filename: {found['filename']}: {why}") from None
+    if not (token := token.strip()):
         raise item.error(f"{item.path} has no token", "such as {token: ${env:TOKEN}}")
     return str(token)
 
@@ -316,7 +327,8 @@ def exporter_of(name: str, item: Item, secrets: Secrets) -> Export:
     found = known(item, EXPORTERS[kind])
     authorization = _secret(item, found.pop("auth", None), secrets)
     if authorization:
-        found["headers"] = {**found.get("headers", {}), "Authorization": authorization}
+        told = header(item, "Authorization", authorization)
+        found["headers"] = {**found.get("headers", {}), "Authorization": told}
     for key in NEEDED[kind]:
         if not any(found.get(each) for each in key.split(" or ")):
             raise item.error(f"{item.path or name} has no {key}", f"add {key}: ...")

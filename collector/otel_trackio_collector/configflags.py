@@ -12,17 +12,17 @@ from otel_trackio_collector.config import (
     GRPC,
     HEALTH,
     HTTP,
+    STORE,
     Config,
     Export,
     Listen,
     Receive,
-    default_directory,
+    folder_of,
+    openness,
 )
 from otel_trackio_collector.configfile import exporter_of
 from otel_trackio_collector.vocabulary import ALIASES, EXPORTERS
 from otel_trackio_collector.yamlfile import nearest, parsed
-
-STORE = "otel_trackio"
 
 
 def from_flags(
@@ -37,11 +37,13 @@ def from_flags(
     exporters = [Export(STORE, STORE, {} if dir is None else {"dir": dir})]
     for each in to:
         exporters.append(_export(each, {known.name for known in exporters}, environment))
+    receivers = (Receive("otlp", Listen(grpc), Listen(http)),)
     return Config(
-        (Receive("otlp", Listen(grpc), Listen(http)),),
+        receivers,
         tuple(exporters),
-        default_directory(environment) if dir is None else dir / "collector",
+        folder_of(dir, environment)[0] / "collector",
         health=health,
+        notes=tuple(openness(receivers)),
     )
 
 
@@ -50,7 +52,7 @@ def _export(told: str, taken: set[str], environment: Mapping[str, str]) -> Expor
     kind = ALIASES.get(kind, kind)
     if kind not in EXPORTERS or kind == STORE:
         known = dict.fromkeys(name for name in EXPORTERS if name != STORE)
-        raise ConfigError(f"--to {told}: no exporter {kind!r}", nearest(kind, known))
+        raise ConfigError(f"--to: no exporter {kind!r}", nearest(kind, known))
     if not target:
         raise ConfigError(f"--to {told} has no target", f"such as --to {kind}=...")
     name, number = kind, 2
@@ -58,5 +60,5 @@ def _export(told: str, taken: set[str], environment: Mapping[str, str]) -> Expor
         name, number = f"{kind}/{number}", number + 1
     key = "path" if kind == "file" else "endpoint"
     quoted = target.replace("'", "''")
-    item = parsed(f"{key}: '{quoted}'", f"--to {told}", environment)
+    item = parsed(f"{key}: '{quoted}'", f"--to {kind}", environment)
     return exporter_of(name, replace(item, numbered=False), {})

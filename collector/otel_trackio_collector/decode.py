@@ -21,7 +21,16 @@ from otel_trackio.model import NO_STEP
 from otel_trackio_collector import messages
 from otel_trackio_collector.framing import Field, fields
 from otel_trackio_collector.logfile import Entry
-from otel_trackio_collector.measurement import About, Resource, Row, Stream, same, step_of
+from otel_trackio_collector.measurement import (
+    NUMBER,
+    STEP,
+    About,
+    Resource,
+    Row,
+    Stream,
+    same,
+    step_of,
+)
 from otel_trackio_collector.otlpvalue import MAX_TIME, attributes_of, number_of
 from otel_trackio_collector.pointbytes import (
     EXEMPLAR,
@@ -41,10 +50,14 @@ from otel_trackio_collector.pointbytes import (
     mark,
 )
 from otel_trackio_collector.pointrun import LEAST_POINTS, run_at
-from otel_trackio_collector.streams import Decoded, Streams
+from otel_trackio_collector.streams import MAX_NEW, Decoded, Streams
 
-MAX_SPOTS: Final = 2**16
+MAX_SPOTS: Final = 2**17
 """Attributes, as bytes, that are remembered with their series; then all are forgotten."""
+
+LEAST_AHEAD: Final = 64
+"""Points of a run that are looked at together, at first; then ever twice as many, or a request of
+many runs would be looked through once for each."""
 
 NOT_OTLP: Final = "not OTLP"
 
@@ -78,9 +91,9 @@ class _Table:
 class Decoder:
     """Remembers series from call to call. `complete` is to go through messages always."""
 
-    def __init__(self, complete: bool = False) -> None:
+    def __init__(self, complete: bool = False, max_new: int = MAX_NEW) -> None:
         self._complete = complete
-        self._streams = Streams()
+        self._streams = Streams(max_new)
         self._request = 0
         self._forget()
 
@@ -89,7 +102,8 @@ class Decoder:
         if self._streams.full or self._known > MAX_SPOTS:
             self._forget()
         for entry in entries:
-            self._streams.entry, self._request = entry, entry.number
+            self._streams.begin(entry)
+            self._request = entry.number
             try:
                 self._read(entry)
             except DecodeError as error:
@@ -147,7 +161,7 @@ class Decoder:
 
     def _points(self, data: bytes, at: int, end: int, table: _Table) -> None:
         """The points from `at` to `end`."""
-        before, tried = None, False
+        before, tried, ahead = None, False, LEAST_AHEAD
         while at < end:
             begin, stop = extent(data, at + 1)
             if data[at] != POINT or stop > end:
@@ -158,10 +172,12 @@ class Decoder:
                 continue
             size, at = stop - at, stop
             if end - at >= LEAST_POINTS * size:
-                rows = run_at(data, at - size, end, size, table.expands, self._request)
+                last = min(end, at + (ahead - 1) * size)
+                rows = run_at(data, at - size, last, size, table.expands, self._request)
                 self._streams.add(spot.stream, rows[1:])
                 at += size * max(0, len(rows) - 1)
                 tried = len(rows) < LEAST_POINTS
+                ahead = 2 * ahead if len(rows) == ahead else LEAST_AHEAD
         if at != end:
             raise Unusual
 
@@ -216,6 +232,8 @@ class Decoder:
         plain = table.expands or (len(rows) == 1 and rows[0][0] == time)
         if spot is None or spot.step != NO_STEP or not plain or not same(value, rows[-1][2]):
             return self._through_message(data, begin, end, table)
+        if not table.expands:  # An exemplar of 0.0 may stand on a point of -0.0.
+            rows = [(time, start, value, rows[0][STEP], rows[0][NUMBER], self._request, None)]
         self._streams.add(spot.stream, rows)
         return spot if len(rows) == 1 else None
 

@@ -26,12 +26,14 @@ BATCH_BYTES: Final = 3_500_000
 IDLE_SECONDS: Final = 1.0
 """How long a forwarder waits for requests before it looks whether it is to end, or to flush."""
 
-
 LONGEST_SECONDS: Final = 600.0
 """How long a peer may tell an exporter to wait."""
 
 PASSING: Final = (OSError, MemoryError, StoreError, sqlite3.Error)
 """Faults of the machine rather than of a request: they are tried again, as Retryable is."""
+
+CREDENTIALS: Final = "look at the credentials: headers, or auth"
+"""The remedy where a peer does not know who sends."""
 
 REASONS: Final = ("refused", "rejected", "expired", "backlog")
 """Why points are dropped here; the log's own bounds are another reason, and counted there."""
@@ -60,6 +62,11 @@ class Retryable(Exception):
 
 class Refused(Exception):
     """The same will be refused again."""
+
+
+class Unwelcome(Refused):
+    """Whatever is sent will be refused: it is not about what was sent, but about who sends, or
+    where to. The message tells the remedy."""
 
 
 class Exporter(Protocol):
@@ -293,13 +300,17 @@ class Forwarder:
 
     def _refuse(self, entries: Sequence[Entry], error: Refused) -> bool:
         """Halves what was refused until what is refused alone is found."""
-        if len(entries) > 1:
+        if len(entries) > 1 and not isinstance(error, Unwelcome):
             middle = len(entries) // 2
             return self._pass(entries[:middle]) and self._pass(entries[middle:])
-        told = f"{self.exporter.name} refused a request for good: {error}"
         self._error = str(error)
+        self._drop("refused", entries)
+        told = (
+            f"{self.exporter.name} LOSES what it is to send, as it is refused for good: {error};"
+            f" {self._counts['refused']} points are lost so far"
+        )
         self._diagnostics.error(f"{self.exporter.name} refused", told)
-        return self._drop("refused", entries)
+        return True
 
     def _drop(self, reason: str, entries: Sequence[Entry]) -> bool:
         self._counts[reason] += sum(each.points for each in entries)

@@ -24,8 +24,6 @@ from otel_trackio_collector.otlpstatus import (
 from otel_trackio_collector.reception import Reception
 from otel_trackio_collector.servertls import ServerTls
 
-ENDPOINT: Final = "localhost:4317"
-
 METRICS: Final = "opentelemetry.proto.collector.metrics.v1.MetricsService"
 OTHERS: Final = (
     "opentelemetry.proto.collector.trace.v1.TraceService",
@@ -42,9 +40,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class GrpcReceiver:
     """Serves `endpoint`, HOST:PORT, from `start` until `stop`, by a thread of its own."""
 
-    def __init__(
-        self, reception: Reception, endpoint: str = ENDPOINT, tls: ServerTls | None = None
-    ) -> None:
+    def __init__(self, reception: Reception, endpoint: str, tls: ServerTls | None = None) -> None:
         self.endpoint = endpoint
         self.port = 0
         """The port that is served, once started: the system picks one where 0 is asked for."""

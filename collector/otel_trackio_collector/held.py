@@ -9,15 +9,11 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from otel_trackio import chunk
 from otel_trackio.model import NO_STEP
-from otel_trackio.runfile import RunFile
+from otel_trackio.runfile import HELD, RunFile
 from otel_trackio_collector.measurement import NUMBER, STEP, TIME, Row
-
-HELD: Final = "collector:held"
-"""Key of `meta`: JSON, the ranges of the origin's numbers that the file holds, ends included."""
 
 
 class Numbers:

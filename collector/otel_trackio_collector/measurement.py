@@ -11,6 +11,7 @@ from otel_trackio.model import NO_STEP, Kind, Series, Temporality
 from otel_trackio.names import MAX_NAME, instrument_name
 from otel_trackio.semconv import (
     LOG_SCOPE,
+    POINT_NUMBER,
     SYSTEM_SCOPE,
     TRACKIO_KEY,
     TRAINING_STEP,
@@ -24,9 +25,6 @@ from otel_trackio_collector.otlpvalue import (
     number_of,
 )
 from otel_trackio_collector.runs import Sender
-
-SEQ: Final = "otel_trackio.seq"
-"""Attribute of an exemplar: the number that the point has in its origin's run file."""
 
 NO_VALUE: Final = 1
 """The flag of a point that says that there was nothing to measure."""
@@ -46,7 +44,7 @@ REQUEST: Final = 5
 MORE: Final = 6
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Resource:
     """A resource: one object for all that have the same attributes."""
 
@@ -137,9 +135,9 @@ def mark_of(exemplar: Exemplar) -> Mark:
     """Reads step and number."""
     attributes = attributes_of(exemplar.filtered_attributes)
     step = step_of(attributes)
-    number = attributes.get(SEQ)
+    number = attributes.get(POINT_NUMBER)
     if type(number) is int and number > 0:
-        del attributes[SEQ]
+        del attributes[POINT_NUMBER]
     else:
         number = 0
     alone = len(exemplar.filtered_attributes) == (step != NO_STEP) + (number > 0)

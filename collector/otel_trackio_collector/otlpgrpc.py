@@ -12,8 +12,9 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from otel_trackio_collector.clienttls import ClientTls
-from otel_trackio_collector.forwarding import Refused, Retryable
+from otel_trackio_collector.forwarding import CREDENTIALS, Refused, Retryable, Unwelcome
 from otel_trackio_collector.otlpexport import TooLarge
+from otel_trackio_collector.otlpstatus import RETRY_DETAILS, STATUS_DETAILS
 
 METHOD: Final = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 
@@ -30,14 +31,18 @@ RETRYABLE: Final = frozenset(
 """The codes after which OTLP tells a client to try again; RESOURCE_EXHAUSTED is another, but only
 where the peer says when."""
 
+REMEDIES: Final = {
+    grpc.StatusCode.UNAUTHENTICATED: CREDENTIALS,
+    grpc.StatusCode.PERMISSION_DENIED: CREDENTIALS,
+    grpc.StatusCode.UNIMPLEMENTED: "look at the endpoint: does it take OTLP metrics over gRPC?",
+}
+"""Of codes that are not about what was sent."""
+
 COMPRESSION: Final = {
     "none": grpc.Compression.NoCompression,
     "gzip": grpc.Compression.Gzip,
     "deflate": grpc.Compression.Deflate,
 }
-
-STATUS, RETRY_INFO = "grpc-status-details-bin", "google.rpc.retryinfo-bin"
-"""Where a peer may say when to try again; some clients read one, some the other."""
 
 OPTIONS: Final = (
     ("grpc.max_send_message_length", -1),
@@ -105,6 +110,8 @@ def _fault(error: Any) -> Exception:
         return Retryable(message, after)
     if exhausted and "larger than" in details.lower():
         return TooLarge(message)
+    if remedy := REMEDIES.get(code):
+        return Unwelcome(f"{message}; {remedy}")
     return Refused(message)
 
 
@@ -113,9 +120,9 @@ def retry_info(trailers: Iterable[tuple[str, str | bytes]]) -> float | None:
     for name, value in trailers:
         info = RetryInfo()
         try:
-            if name == RETRY_INFO and isinstance(value, bytes):
+            if name == RETRY_DETAILS and isinstance(value, bytes):
                 info = RetryInfo.FromString(value)
-            elif name == STATUS and isinstance(value, bytes):
+            elif name == STATUS_DETAILS and isinstance(value, bytes):
                 for detail in Status.FromString(value).details:
                     detail.Unpack(info)
         except DecodeError:

@@ -18,13 +18,26 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 
 from otel_trackio_collector.clienttls import ClientTls
-from otel_trackio_collector.forwarding import Refused, Retryable
+from otel_trackio_collector.forwarding import CREDENTIALS, Refused, Retryable, Unwelcome
 from otel_trackio_collector.otlpexport import TooLarge
 
 RETRYABLE: Final = frozenset({429, 502, 503, 504})
 """The statuses after which OTLP tells a client to try again; all other errors are for good."""
 
 TOO_LARGE: Final = 413
+
+_ENDPOINT: Final = "look at the endpoint: OTLP is taken at .../v1/metrics"
+REMEDIES: Final = {
+    301: _ENDPOINT,
+    302: _ENDPOINT,
+    307: _ENDPOINT,
+    308: _ENDPOINT,
+    401: CREDENTIALS,
+    403: CREDENTIALS,
+    404: _ENDPOINT,
+    405: _ENDPOINT,
+}
+"""Of statuses that are not about what was sent."""
 
 MOST_ANSWER: Final = 4 << 20
 """How much of an answer is read, in bytes."""
@@ -102,6 +115,8 @@ def _answer(response: httpx.Response, body: bytes) -> bytes:
         raise TooLarge(message)
     if response.status_code in RETRYABLE:
         raise Retryable(message, retry_after(response.headers.get("Retry-After")))
+    if remedy := REMEDIES.get(response.status_code):
+        raise Unwelcome(f"{message}; {remedy}")
     raise Refused(message)
 
 

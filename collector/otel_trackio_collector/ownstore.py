@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from otel_trackio.diagnostics import Diagnostics
 from otel_trackio.errors import StoreBusy, StoreError
 from otel_trackio.storedrun import StoredRun
 from otel_trackio.threads import started
-from otel_trackio_collector.collected import PREFIX, Collected, is_running
+from otel_trackio_collector.collected import MAX_SERIES, PREFIX, Collected, is_running
 from otel_trackio_collector.decode import Decoder
 from otel_trackio_collector.forwarding import Retryable, Sent
 from otel_trackio_collector.measurement import REQUEST, TIME, Stream
@@ -85,6 +85,7 @@ class OwnStore:
         silent_seconds: float = SILENT_SECONDS,
         max_open: int = MAX_OPEN,
         name: str = NAME,
+        max_series: int = MAX_SERIES,
     ) -> None:
         self.name = name
         self._dir = dir
@@ -95,6 +96,7 @@ class OwnStore:
         )
         self._silent_seconds = silent_seconds
         self._max_open = max_open
+        self._max_series = max_series
         self._decoder = Decoder()
         self._files: dict[Key, Collected] = {}
         self._damaged: Counter[Key] = Counter()
@@ -107,8 +109,8 @@ class OwnStore:
         started(self._thread)
 
     def counts(self) -> dict[str, int]:
-        """Rows `stored`, `held` already, and of `deleted` runs; requests `quarantined`; since the
-        start of this process."""
+        """Rows `stored`, `held` already, of `deleted` runs, and of series beyond the
+        `series limit`; requests `quarantined`; since the start of this process."""
         with self._lock:
             return dict(self._counts)
 
@@ -165,7 +167,7 @@ class OwnStore:
         """Stores what is of one file; returns what keeps it from that for now."""
         while self._damaged[key] <= MAX_DAMAGED:
             try:
-                self._take(key, streams, work.last, work.received)
+                self._take(key, streams, work.last, work)
             except (OSError, sqlite3.Error, StoreError) as error:
                 self._let_go(key)
                 if _passes(error):
@@ -190,7 +192,7 @@ class OwnStore:
             try:
                 if len(numbers) == 1:
                     raise failure
-                self._take(key, [each for each in some if each.rows], number, work.received)
+                self._take(key, [each for each in some if each.rows], number, work)
             except (OSError, sqlite3.Error, StoreError) as error:
                 self._let_go(key)
                 return error
@@ -199,20 +201,27 @@ class OwnStore:
                 work.reject_all([number], f"{type(error).__name__}: {error}")
         return None
 
-    def _take(self, key: Key, streams: Sequence[Stream], last: int, received: int) -> None:
-        rows = sum(len(stream.rows) for stream in streams)
+    def _take(self, key: Key, streams: Sequence[Stream], last: int, work: _Work) -> None:
         file = self._file(key, streams)
         if file is None:
             return
-        stored = file.take(streams, self._log, last, received)
+        stored = file.take(streams, self._log, last, work.received)
         self._counts["stored"] += stored.new
-        self._counts["held"] += rows - stored.new
+        self._counts["held"] += stored.held
+        if stored.beyond:
+            self._refuse(key, stored.beyond, work)
         now = time.monotonic()
-        age = max(0.0, (time.time_ns() - received) / 1e9)
+        age = max(0.0, (time.time_ns() - work.received) / 1e9)
         self._live[file.path] = _Known(now, now - age)
         if file.state != "running":
             del self._live[file.path]
             file.fold()
+
+    def _refuse(self, key: Key, beyond: Counter[int], work: _Work) -> None:
+        self._counts["series limit"] += beyond.total()
+        reason = f"run {key[0]} has {self._max_series} series, and takes no more"
+        self._diagnostics.error("ownstore.series", reason)
+        work.refuse(beyond, reason)
 
     def _file(self, key: Key, streams: Sequence[Stream]) -> Collected | None:
         """The file for what is of `key`; None where that is not wanted, as it counts."""
@@ -231,7 +240,10 @@ class OwnStore:
             began = min(row[TIME] for stream in streams for row in stream.rows)
             sender = streams[0].resource.sender
             known = path.exists()
-            file = Collected(path) if known else Collected.create(path, sender, began)
+            if known:
+                file = Collected(path, self._max_series)
+            else:
+                file = Collected.create(path, sender, began, self._max_series)
         self._files[key] = file
         while len(self._files) > self._max_open:
             self._let_go(next(iter(self._files)))
@@ -299,6 +311,7 @@ class _Work:
     def __init__(self, entries: Sequence[Entry]) -> None:
         self._entries = {entry.number: entry for entry in entries}
         self._rejected: Counter[int] = Counter()
+        self._reason = ""
         self.aside: list[tuple[Entry, str, bytes]] = []
         self.last = entries[-1].number
         self.received = max(entry.received for entry in entries)
@@ -310,7 +323,14 @@ class _Work:
 
     @property
     def reason(self) -> str:
-        return self.aside[0][1] if self.aside else ""
+        return self.aside[0][1] if self.aside else self._reason
+
+    def refuse(self, points: Mapping[int, int], reason: str) -> None:
+        """Points of requests, by their number, that are let go."""
+        for number, many in points.items():
+            known = self._rejected[number]
+            self._rejected[number] = min(self._entries[number].points, known + many)
+        self._reason = reason
 
     def reject(self, entry: Entry, reason: str, body: bytes, points: int) -> None:
         self.aside.append((entry, reason, body))

@@ -6,9 +6,8 @@ import struct
 from typing import Final
 
 from otel_trackio.model import NO_STEP
-from otel_trackio.semconv import TRAINING_STEP
+from otel_trackio.semconv import POINT_NUMBER, TRAINING_STEP
 from otel_trackio_collector.framing import varint
-from otel_trackio_collector.measurement import SEQ
 
 POINT: Final = 0x0A
 START, TIME, FLOAT, INTEGER, EXEMPLAR = 0x11, 0x19, 0x21, 0x31, 0x2A
@@ -36,7 +35,7 @@ def _named(key: str) -> bytes:
 
 
 STEP_KEY: Final = _named(TRAINING_STEP)
-SEQ_KEY: Final = _named(SEQ)
+SEQ_KEY: Final = _named(POINT_NUMBER)
 
 NO_INTEGER: Final = -(2**64)
 

@@ -119,7 +119,7 @@ def _columns(rows: _Bytes, shape: _Shape, expands: bool) -> tuple[_Column, ...] 
         )
         good &= (value == said) | ((value != value) & (said != said))
         good &= (when == time) | expands
-        time = when
+        time, value = when, said if expands else value
     step = _varints(rows, shape.told[STEP_KEY]) if STEP_KEY in shape.told else nothing + NO_STEP
     if SEQ_KEY in shape.told:
         number = _varints(rows, shape.told[SEQ_KEY])

@@ -119,9 +119,12 @@ def label_name(name: str) -> str:
 
 
 def labels(attributes: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Attributes as labels; values of those that become one label are joined by `;`."""
+    """Attributes as labels; values of those that become one label are joined by `;`.
+
+    One that is called like the label of a metric's name is left out: no series has two names.
+    """
     found: dict[str, str] = {}
     for key, value in sorted(attributes):
-        if name := label_name(key):
+        if (name := label_name(key)) and name != "__name__":
             found[name] = f"{found[name]};{value}" if name in found else value
     return found

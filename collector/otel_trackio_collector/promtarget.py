@@ -13,10 +13,11 @@ from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
+from otel_trackio.semconv import RANK, WRITER_ID
 from otel_trackio_collector.promname import label_name, labels, metric_name, unit_name
 from otel_trackio_collector.promseries import Family
 from otel_trackio_collector.promvalue import text_of
-from otel_trackio_collector.runs import PROJECT, RANK, RUN_ID, RUN_NAME, WRITER
+from otel_trackio_collector.runs import PROJECT, RUN_ID, RUN_NAME
 
 UNTOLD: Final = (
     "service.name",
@@ -26,7 +27,7 @@ UNTOLD: Final = (
     *RUN_ID,
     *PROJECT,
     *RUN_NAME,
-    WRITER,
+    WRITER_ID,
 )
 """Attributes, or beginnings of them, that target_info leaves out: what labels say, and configs."""
 

@@ -8,6 +8,7 @@ often it is tried, and across restarts where there is a file.
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import time
 from collections.abc import Collection, Mapping
@@ -63,10 +64,14 @@ class Totals:
         self._requests = {bytes(digest): bool(done) for digest, done in requests}
 
     def add(self, key: str, parts: Mapping[str, float], time: int) -> Mapping[str, float] | None:
-        """The total with this in it; None where a newer one was given: the next will have it."""
+        """The total with this in it; None where a newer one was given: the next will have it.
+
+        What is no number adds nothing, or there would be no total from then on.
+        """
+        parts = {name: 0.0 if math.isnan(value) else value for name, value in parts.items()}
         total = self._added.get(key) or self._totals.get(key)
         if total is None:
-            self._added[key] = Total(dict(parts), time)
+            self._added[key] = Total(parts, time)
             return parts
         summed = dict(total.parts)
         for name, value in parts.items():

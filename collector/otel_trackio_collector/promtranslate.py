@@ -53,6 +53,7 @@ from otel_trackio_collector.promvalue import (
     moments_of,
     number_text,
     sample_of,
+    step_in,
     step_of,
     told,
 )
@@ -283,7 +284,7 @@ class Translator:
             return None
         for index, each in enumerate(point.attributes):
             if each.key == TRAINING_STEP:
-                step = int(each.value.int_value)
+                step = step_in(each.value)
                 del point.attributes[index]
                 return step
         return None

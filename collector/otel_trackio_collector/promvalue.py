@@ -90,8 +90,13 @@ def step_of(exemplar: Exemplar) -> int | None:
     """The step at which it was measured, if it says so."""
     for each in exemplar.filtered_attributes:
         if each.key == TRAINING_STEP:
-            return each.value.int_value
+            return step_in(each.value)
     return None
+
+
+def step_in(value: AnyValue) -> int | None:
+    """The step that an attribute's value is; None where it is no integer."""
+    return value.int_value if value.HasField("int_value") else None
 
 
 def moments_of(exemplars: Iterable[Exemplar]) -> list[Moment]:

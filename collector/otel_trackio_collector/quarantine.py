@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
 from pathlib import Path
@@ -41,5 +42,8 @@ class Quarantine:
                     "quarantine.full", f"{self.path} is full: look into it, then move it away"
                 )
                 return
-            file.write(data)
+            end = file.tell()
+            if file.write(data) < len(data):  # As the disk is just full: no half of a line stays.
+                file.truncate(end)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
             os.fsync(file.fileno())

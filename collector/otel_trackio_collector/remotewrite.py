@@ -169,9 +169,12 @@ class RemoteWrite:
 
     def _composed(self, part: Mapping[bytes, Entry], again: bool) -> _Batch:
         self._totals.rollback()
-        for number in self._catalog.make_room():
+        freed = self._catalog.make_room()
+        for number in freed:
             self._heads.pop(number, None)
             self._newest[number : number + 1] = 0
+        if freed:
+            self._told.clear()  # Or families that are gone would be remembered forever.
         self._translator.not_taken.clear()
         samples = self._translator.translate(each.body for each in part.values())
         columns, folded = ordered(samples)

@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import cramjam
+
 from otel_trackio.diagnostics import Diagnostics
 from otel_trackio.errors import StoreBusy, StoreError
 from otel_trackio.lease import Lease
@@ -46,6 +48,10 @@ RETRY_SECONDS: Final = 1.0
 
 SPARE_BYTES: Final = 16 << 20
 """What is left free on the disk, or a twentieth of a smaller one, so that positions can move."""
+
+
+SMALL_BYTES: Final = 1 << 16
+"""What there must be room for, so that one can say that there is room."""
 
 
 class LogError(Exception):
@@ -85,6 +91,7 @@ class RequestLog:
         self._waiting: deque[_Pending] = deque()
         self._forgotten: set[str] = set()
         self._dropped_to = 0
+        self._began = time.time_ns() - time.monotonic_ns()
         self._closing = self._more = self._failing = False
         self._connections = threading.local()
         self._diagnostics = Diagnostics()
@@ -139,8 +146,19 @@ class RequestLog:
         return self._head
 
     def read(self, after: int, max_bytes: int) -> list[Entry]:
-        """The requests held that follow `after`, of so many bytes; at least one, if any."""
-        return self._reading().read(after, self._head, max_bytes)
+        """The requests held that follow `after`, of so many bytes; at least one, if any.
+
+        Raises StoreError where the file is damaged.
+        """
+        try:
+            return self._reading().read(after, self._head, max_bytes)
+        except sqlite3.OperationalError:
+            raise
+        except (sqlite3.DatabaseError, cramjam.DecompressionError) as error:
+            raise StoreError(
+                f"the request log {self.path} is damaged: {error}",
+                "stop the collector, and move the file away to start an empty one",
+            ) from error
 
     def wait(self, after: int, timeout: float) -> bool:
         """Waits for a request after that number; False where none came in time (seconds)."""
@@ -151,6 +169,19 @@ class RequestLog:
     def size(self) -> int:
         """Bytes of the requests held, as stored."""
         return self._reading().span(0).bytes
+
+    def has_room(self) -> bool:
+        """Whether a small request would be kept now: else senders are told to come again."""
+        with self.lock:
+            if self._failing or self._closing:
+                return False
+            unskipped = [each.position for each in self._cursors.values() if each.never_skipped]
+        file = self._reading()
+        excess = file.span(0).bytes + SMALL_BYTES - self.max_bytes
+        if excess > 0:
+            fits = self.max_bytes >= SMALL_BYTES
+            return fits and (not unskipped or file.freeing(excess) <= min(unskipped))
+        return self._disk_left(file) >= SMALL_BYTES
 
     def lag(self, after: int) -> Lag:
         """What of the requests held follows `after`."""
@@ -232,7 +263,7 @@ class RequestLog:
         numbers: list[int | None] = []
         with self._file.transaction():
             self._more = self._remove()
-            left = self._disk_left()
+            left = self._disk_left(self._file)
             for pending, body in zip(group, packed, strict=True):
                 number = None
                 if self._room(len(body), left):
@@ -284,13 +315,13 @@ class RequestLog:
         self._file.delete(min(to, oldest + MAX_REMOVED - 1))
         return to >= oldest + MAX_REMOVED
 
-    def _disk_left(self) -> int:
+    def _disk_left(self, file: LogFile) -> int:
         """Bytes of requests that the disk takes, with what the file has room for inside."""
         disk = os.statvfs(self.path.parent)
         spare = min(SPARE_BYTES, disk.f_blocks * disk.f_frsize // 20)
         # What stands in the WAL will stand in the file as well, and so will what is added.
         wal = self.path.with_name(self.path.name + "-wal").stat().st_size
-        return max(0, disk.f_bavail * disk.f_frsize - spare - wal) // 2 + self._file.free()
+        return max(0, disk.f_bavail * disk.f_frsize - spare - wal) // 2 + file.free()
 
     def _room(self, size: int, left: int) -> bool:
         """Whether a request of `size` can be kept, once the oldest were dropped if need be."""
@@ -313,7 +344,9 @@ class RequestLog:
         """Drops what has waited too long, but for those who are never skipped."""
         skipped = (each.position for each in self._cursors.values() if not each.never_skipped)
         after = min(skipped, default=self._dropped_to)
-        moment = time.time_ns() - int(self.max_age * 1e9)
+        # A clock that is set forward meanwhile makes no request old.
+        now = min(time.time_ns(), self._began + time.monotonic_ns())
+        moment = now - int(self.max_age * 1e9)
         to = self._file.before(moment, after, MAX_REMOVED)
         if to > after:
             self._drop(to)

@@ -8,27 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from otel_trackio import semconv
 from otel_trackio.identity import default_name
 from otel_trackio.text import storable
 
-RUN_ID: Final = ("otel_trackio.run.id", "trackio.run.id")
-PROJECT: Final = ("otel_trackio.project", "trackio.project")
-RUN_NAME: Final = ("otel_trackio.run.name", "trackio.run.name")
+RUN_ID: Final = (semconv.RUN_ID, "trackio.run.id")
+PROJECT: Final = (semconv.PROJECT, "trackio.project")
+RUN_NAME: Final = (semconv.RUN_NAME, "trackio.run.name")
 """Resource attributes, the first that is there counts: of which run this is, and its names."""
-
-GROUP: Final = "otel_trackio.run.group"
-RANK: Final = "otel_trackio.rank"
-WORLD_SIZE: Final = "otel_trackio.world_size"
-ATTEMPT: Final = "otel_trackio.attempt"
-
-WRITER: Final = "otel_trackio.writer.id"
-"""Resource attribute of a process that records: its points are numbered, by their exemplars."""
-
-SYNC_TO: Final = "otel_trackio.sync.to"
-"""Resource attribute of such a process: where it syncs to itself; empty for nowhere."""
-
-STATE: Final = "otel_trackio.state"
-"""Resource attribute: `finished` or `failed`, with the last points of a run."""
 
 _SERVICE: Final = ("service.namespace", "service.name", "service.instance.id")
 _INSTANCE: Final = (
@@ -86,19 +73,19 @@ def sender_of(attributes: Mapping[str, Any]) -> Sender:
         if not instance:
             told += [_text(attributes.get(key)) for key in _INSTANCE]
         run_id = f"otlp-{digest(*told)[:26]}"
-    host, rank = _text(attributes.get("host.name")), _number(attributes.get(RANK), 0)
-    writer = _text(attributes.get(WRITER))
-    state = _text(attributes.get(STATE))
+    host, rank = _text(attributes.get("host.name")), _number(attributes.get(semconv.RANK), 0)
+    writer = _text(attributes.get(semconv.WRITER_ID))
+    state = _text(attributes.get(semconv.STATE))
     return Sender(
         run_id,
         _first(attributes, PROJECT) or "/".join(filter(None, (namespace, service))) or "default",
         _first(attributes, RUN_NAME) or instance or default_name(run_id),
-        group=_text(attributes.get(GROUP)),
+        group=_text(attributes.get(semconv.RUN_GROUP)),
         rank=rank,
-        world_size=max(_number(attributes.get(WORLD_SIZE), 1), rank + 1),
-        attempt=_number(attributes.get(ATTEMPT), 0),
+        world_size=max(_number(attributes.get(semconv.WORLD_SIZE), 1), rank + 1),
+        attempt=_number(attributes.get(semconv.ATTEMPT), 0),
         writer=writer,
-        synced=bool(writer) and attributes.get(SYNC_TO) != "",
+        synced=bool(writer) and attributes.get(semconv.SYNC_TO) != "",
         state=state if state in ("finished", "failed") else "",
         host=host,
         pid=_number(attributes.get("process.pid"), 0),

@@ -12,7 +12,7 @@ from typing import Final
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from otel_trackio_collector.framing import Field, delimited, fields
+from otel_trackio_collector.framing import DELIMITED, Field, delimited, fields
 
 MOST_NAMES: Final = 10_000
 """How many names are remembered with what was decided on them."""
@@ -69,9 +69,10 @@ def selecting(selection: Selection) -> Callable[[bytes], bytes]:
     known: dict[bytes, bool] = {}
 
     def metric(body: bytes) -> bytes:
-        name = b"".join(
-            body[each.value : each.end] for each in fields(body) if each.number == METRIC_NAME
-        )
+        name = b""
+        for each in fields(body):  # Where it stands there twice, the last one counts.
+            if each.number == METRIC_NAME and each.wire == DELIMITED:
+                name = body[each.value : each.end]
         if name not in known:
             if len(known) >= MOST_NAMES:
                 known.clear()
@@ -100,7 +101,7 @@ def _filtered(body: bytes, number: int, child: Callable[[bytes], bytes]) -> byte
     some = changed = False
     for each in fields(body):
         whole = body[each.start : each.end]
-        if each.number == number:
+        if each.number == number and each.wire == DELIMITED:
             before = body[each.value : each.end]
             after = child(before)
             changed |= len(after) != len(before)
@@ -115,7 +116,7 @@ def _filtered(body: bytes, number: int, child: Callable[[bytes], bytes]) -> byte
 
 
 def _is_resource(each: Field) -> bool:
-    return each.number == RESOURCE
+    return each.number == RESOURCE and each.wire == DELIMITED
 
 
 def plain(value: AnyValue) -> str:

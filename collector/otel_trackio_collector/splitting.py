@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from otel_trackio_collector.framing import delimited, fields
+from otel_trackio_collector.framing import DELIMITED, delimited, fields
 
 FRAME_BYTES: Final = 6
 """What a child's tag and length take at most: one byte and five."""
@@ -71,7 +71,7 @@ def _opened(body: bytes, tree: Tree) -> tuple[bytes, list[tuple[int, bytes]]]:
     head: list[bytes] = []
     children: list[tuple[int, bytes]] = []
     for field in fields(body):
-        if field.number in tree:
+        if field.number in tree and field.wire == DELIMITED:
             children.append((field.number, body[field.value : field.end]))
         else:
             head.append(body[field.start : field.end])

@@ -20,11 +20,18 @@ from otel_trackio_collector.measurement import (
 from otel_trackio_collector.otlpvalue import attributes_of, canonical
 from otel_trackio_collector.runs import sender_of
 
-MAX_KNOWN: Final = 2**16
+MAX_KNOWN: Final = 2**18
 """Resources and series that are remembered; then all are forgotten."""
 
+MAX_NEW: Final = 2**17
+"""Series and resources that one request may bring; one with more is set aside: it would
+take the memory of all others."""
 
 UNKNOWN: Final = "a metric of a kind that is not known"
+
+
+class TooMany(Exception):
+    """A request brings more series and resources than may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +55,17 @@ class Decoded:
 class Streams:
     """Fills, an entry at a time, until `take`; resources and series are remembered beyond that."""
 
-    def __init__(self) -> None:
-        self.entry = Entry(0, 0, b"", 0)
-        """The request that is being read."""
+    def __init__(self, max_new: int = MAX_NEW) -> None:
+        self.begin(Entry(0, 0, b"", 0))
+        self._max_new = max_new
         self._touched: dict[Stream, None] = {}
         self._odd: list[Odd] = []
         self.forget()
+
+    def begin(self, entry: Entry) -> None:
+        """What is added from now on is this request's."""
+        self.entry = entry
+        self._new = 0
 
     def forget(self) -> None:
         """Forgets resources and series."""
@@ -66,9 +78,10 @@ class Streams:
         return len(self._resources) + len(self._streams) > MAX_KNOWN
 
     def resource(self, raw: bytes) -> Resource:
-        """The resource of that message. Raises DecodeError."""
+        """The resource of that message. Raises DecodeError, TooMany."""
         known = self._resources.get(raw)
         if known is None:
+            self._count()
             attributes = attributes_of(ResourceMessage.FromString(raw).attributes)
             made = Resource(attributes, sender_of(attributes))
             # Others may write the same attributes otherwise.
@@ -77,10 +90,17 @@ class Streams:
         return known
 
     def stream(self, resource: Resource, series: Series) -> Stream:
+        """Raises TooMany."""
         known = self._streams.get((resource, series))
         if known is None:
+            self._count()
             known = self._streams[resource, series] = Stream(resource, series)
         return known
+
+    def _count(self) -> None:
+        self._new += 1
+        if self._new > self._max_new:
+            raise TooMany(f"it brings more than {self._max_new} series")
 
     def touch(self, stream: Stream) -> None:
         """To be called before rows are put into a stream that has none."""
@@ -106,8 +126,10 @@ class Streams:
     def undo(self) -> None:
         """As if nothing of the entry had been read."""
         self._odd = [each for each in self._odd if each.entry is not self.entry]
-        for stream in self._touched:
-            stream.rows = [row for row in stream.rows if row[REQUEST] != self.entry.number]
+        for stream in self._touched:  # Its rows are the last ones.
+            rows = stream.rows
+            while rows and rows[-1][REQUEST] == self.entry.number:
+                rows.pop()
 
     def take(self) -> Decoded:
         """Everything since it was taken last."""

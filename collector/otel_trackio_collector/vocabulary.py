@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+
+import httpx
 
 from otel_trackio_collector.clienttls import ClientTls
 from otel_trackio_collector.forwarding import Bounds, RetryPolicy
@@ -122,9 +125,41 @@ def encoding(item: Item) -> str:
 
 
 def url(item: Item) -> str:
-    text = item.text()
+    """A URL without credentials, which would be told with it wherever it is told."""
+    text = endpoint(item)
     if not text.startswith(("http://", "https://")):
         raise item.error(f"{item.path} is {text!r}", "it begins with http:// or https://")
+    try:
+        host = httpx.URL(text).host
+    except httpx.InvalidURL as error:
+        raise item.error(f"{item.path} is no URL: {error}", "such as https://HOST:PORT") from None
+    if not host:
+        raise item.error(f"{item.path} names no host", "such as https://HOST:PORT")
+    return text
+
+
+def endpoint(item: Item) -> str:
+    """HOST:PORT or a URL, without credentials."""
+    text = item.text().strip()
+    if "@" in text:
+        raise item.error(f"{item.path} holds credentials", "give them by headers, or by auth")
+    return text
+
+
+def headers(item: Item) -> dict[str, str]:
+    """Names and values as HTTP and gRPC take them."""
+    return {name: header(value, name) for name, value in item.items().items()}
+
+
+def header(item: Item, name: str, value: str | None = None) -> str:
+    """The value of a header, which an error does not tell: it may be a secret. The end of the line
+    is taken off, which many a file with a token has."""
+    text = (item.text() if value is None else value).strip()
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+        raise item.error(f"{name!r} is no name of a header", "letters, digits and hyphens")
+    if not re.fullmatch(r"[\t -~]*", text):
+        hint = "a value is one line of ASCII; is its variable what you think it is?"
+        raise item.error(f"the header {name} holds what no header may", hint)
     return text
 
 
@@ -153,7 +188,7 @@ COMMON: Final[Keys] = {
 """What every exporter has, but for our own store."""
 
 CLIENT: Final[Keys] = {
-    "headers": Item.mapped,
+    "headers": headers,
     "tls": client_tls,
     "timeout": Item.seconds,
     "auth": lambda item: known(item, {"authenticator": Item.text}).get("authenticator", ""),
@@ -177,7 +212,7 @@ CLIENT: Final[Keys] = {
 OTLP_GRPC: Final[Keys] = {
     **COMMON,
     **CLIENT,
-    "endpoint": Item.text,
+    "endpoint": endpoint,
     "compression": lambda item: item.among(*COMPRESSION),
 }
 

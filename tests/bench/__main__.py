@@ -16,12 +16,14 @@ from concurrent.futures import ProcessPoolExecutor
 from tests.bench import (
     background,
     collector,
+    decode,
     imports,
     init,
     instrument,
     livesync,
     log,
     page,
+    promwrite,
     read,
     store,
     sync,
@@ -43,6 +45,8 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "init": init.rows,
     "page": page.rows,
     "collector": collector.rows,
+    "decode": decode.rows,
+    "promwrite": promwrite.rows,
 }
 
 

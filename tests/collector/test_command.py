@@ -84,10 +84,15 @@ def test_it_answers_for_itself(tmp_path: Path) -> None:
         accepted = 'otelcol_receiver_accepted_metric_points{receiver="otlp",transport="http"} 2'
         assert accepted in metrics
         assert 'otelcol_exporter_sent_metric_points{exporter="file"} 2' in metrics
+        counted = (
+            'otel_trackio_exporter_counted_metric_points{exporter="otel_trackio",what="stored"} 2'
+        )
+        assert counted in metrics
         assert 'otel_trackio_exporter_lag_metric_points{exporter="otlp_http"} 2' in metrics
         shown = asked("status", "--config", str(path), dir=tmp_path)
         assert shown.returncode == 0, shown.stderr
         assert "ConnectError" in shown.stdout
+        assert "2 stored" in shown.stdout
         told = json.loads(asked("status", "--json", dir=tmp_path).stdout)
         assert [each["name"] for each in told["exporters"]] == ["otel_trackio", "otlp_http", "file"]
         assert it.end() == 0
@@ -145,6 +150,57 @@ def test_a_drain_has_a_deadline(tmp_path: Path) -> None:
             until(lambda: len(sink.bodies) > taken)
             until(it.caught_up)
     assert 1.0 in sink.values()
+
+
+def test_told_twice_it_ends_at_once(tmp_path: Path) -> None:
+    """Who does not want to wait for the drain says so again; what was not sent goes next time."""
+    stuck = threading.Event()
+
+    def behave(number: int, body: bytes) -> Answer:
+        stuck.wait(60)
+        return TAKEN
+
+    with serving(behave) as sink:
+        path = config(tmp_path, sink.url, drain="1h")
+        with running(["--config", str(path)], tmp_path) as it:
+            assert post(it.endpoint("otlp/http"), gauge("loss", [1.0])).is_success
+            until(lambda: sink.asked)
+            it.process.send_signal(signal.SIGTERM)
+            until(lambda: '"message": "stopping"' in it.said)
+            assert it.end() == -signal.SIGTERM
+        gone = asked("status", dir=tmp_path)
+        assert gone.returncode == 1
+        assert "no collector answers at" in gone.stderr
+        stuck.set()
+        with running(["--config", str(path)], tmp_path) as it:
+            until(it.caught_up)
+    assert 1.0 in sink.values()
+
+
+def test_one_collector_a_folder(tmp_path: Path) -> None:
+    """A second one on the same folder is refused with the remedy, and harms the first one not."""
+    flags = ["--grpc", FREE, "--http", FREE, "--health", FREE]
+    with running(flags, tmp_path) as it:
+        second = asked(*flags, dir=tmp_path)
+        assert second.returncode != 0
+        assert "is in use; stop the other collector, or name another folder" in second.stderr
+        assert "Traceback" not in second.stderr
+        assert post(it.endpoint("otlp/http"), gauge("loss", [1.0])).is_success
+        assert it.ask("/readyz").status_code == 200
+
+
+def test_it_says_when_it_has_no_room(tmp_path: Path) -> None:
+    """It is alive, and not ready, while the log can keep nothing for its never-skipped store."""
+    path = config(tmp_path, "http://127.0.0.1:1")
+    path.write_text(path.read_text().replace("request_log: {", "request_log: {max_bytes: 1000, "))
+    with running(["--config", str(path)], tmp_path) as it:
+        assert post(it.endpoint("otlp/http"), gauge("loss", range(1_000))).status_code == 503
+        assert it.ask("/healthz").status_code == 200
+        answer = it.ask("/readyz")
+        assert answer.status_code == 503
+        assert "the request log has no room now: free the disk, raise" in answer.text
+        shown = asked("status", "--config", str(path), dir=tmp_path).stdout
+        assert "\nnot ready: the request log has no room now: free the disk, raise" in shown
 
 
 def test_flags_are_enough(tmp_path: Path) -> None:

@@ -339,6 +339,30 @@ def test_what_is_in_no_pipeline_is_said() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "open"),
+    [
+        ("localhost:4317", False),
+        ("'[::1]:4317'", False),
+        ("0.0.0.0:4317", True),
+        ("10.0.0.7:4317", True),
+        ("'[::]:4317'", True),
+        ("0.0.0.0:4317, auth: {authenticator: bearertokenauth}", False),
+        ("0.0.0.0:4317, tls: {cert_file: a, key_file: b, client_ca_file: c}", False),
+        ("0.0.0.0:4317, tls: {cert_file: a, key_file: b}", True),
+    ],
+)
+def test_an_open_door_is_said(given: str, open: bool) -> None:
+    """Where other machines may send, and none is asked who it is."""
+    text = SMALL.replace("      grpc:\n", f"      grpc: {{endpoint: {given}}}\n")
+    config = from_text(text + "extensions: {bearertokenauth: {token: sesame}}\n", "small.yaml")
+    assert bool(config.notes) == open
+    assert all("takes metrics from all who reach it: auth asks" in each for each in config.notes)
+    assert (
+        from_flags(grpc="0.0.0.0:1", http="127.0.0.1:2", environment={}).notes[0].startswith("0.")
+    )
+
+
 def test_flags(tmp_path: Path) -> None:
     """`--to` names a kind and a target, several of one kind are told apart, and runs are stored."""
     told = ["otlp_http=https://example.org", "otlphttp=${env:FAR}", "otlp=a:1", "file=out.jsonl"]

@@ -102,6 +102,30 @@ def test_steps(complete: bool, value: float | int) -> None:
         assert got["of a sum"] == [(0, value, step, 300)]
 
 
+def test_zeros_keep_their_sign() -> None:
+    """Of a point and its exemplar, equal but for the sign of zero, a sum has the point's value, a
+    gauge the exemplar's; alone and in runs."""
+    for size in (1, 300):
+        points = [
+            point(NOW + n, -0.0, None, [exemplar(NOW + n, 0.0, step=n % 100)]) for n in range(size)
+        ]
+        body = request(gauge("g", *points), counter("c", *points)).SerializeToString()
+        quick, complete = both_ways(body)
+        assert quick == complete
+
+
+def test_a_long_request_is_looked_through_once() -> None:
+    """Runs, as they begin and end within a metric, are found wherever they are, and read whole."""
+    runs = (1, 23, 24, 25, 63, 64, 65, 127, 128, 129, 500, 24)
+    points = [
+        point(NOW + n, n / 2, {"series": number}, [exemplar(NOW + n, n / 2, step=n)])
+        for number, size in enumerate(runs)
+        for n in range(1000, 1000 + size)
+    ]
+    quick, complete = both_ways(request(gauge("loss", *points)).SerializeToString())
+    assert quick == complete
+
+
 @pytest.mark.parametrize("complete", [False, True])
 def test_exemplars_are_expanded(complete: bool) -> None:
     """Exemplars of a gauge that carry steps are its measurements; without steps they are not, and
@@ -137,6 +161,24 @@ def test_one_bad_request() -> None:
     decoded = Decoder().decode(entries)
     assert [row[5] for stream in decoded.streams for row in stream.rows] == [1, 3]
     assert [(each.entry.number, each.body) for each in decoded.odd] == [(2, bad)]
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_a_request_of_too_many_series(complete: bool) -> None:
+    """A request that brings more series than there is memory for is told, whole, and spoils
+    nothing of the requests around it."""
+    few, many = (
+        request(gauge("loss", *(point(NOW, 1.0, {"n": n}) for n in range(size))))
+        for size in (9, 10)
+    )
+    decoder = Decoder(complete, max_new=10)
+    decoded = decoder.decode(
+        [entry(1, few), entry(2, many), entry(3, request(gauge("x", point(NOW, 1.0))))]
+    )
+    assert sorted({row[5] for stream in decoded.streams for row in stream.rows}) == [1, 2, 3]
+    fresh = Decoder(complete, max_new=10).decode([entry(1, many), entry(2, few)])
+    assert [(each.entry.number, each.points) for each in fresh.odd] == [(1, 10)]
+    assert [row[5] for stream in fresh.streams for row in stream.rows] == [2] * 9
 
 
 def test_unknown_kinds_of_metric() -> None:

@@ -173,6 +173,8 @@ def test_silent_connections_are_closed() -> None:
         slow.sendall(b"POST /v1/metrics HTTP/1.1\r\nHost: h\r\n")
         assert mute.recv(100) == b""
         assert slow.recv(100) == b""
+        mute.close()
+        slow.close()
     finally:
         server.stop()
 

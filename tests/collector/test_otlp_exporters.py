@@ -28,8 +28,9 @@ from otel_trackio_collector.grpcreceiver import GrpcReceiver
 from otel_trackio_collector.httpreceiver import metrics_app
 from otel_trackio_collector.httpserver import HttpServer
 from otel_trackio_collector.otlpexport import OtlpExporter
-from otel_trackio_collector.otlpgrpc import COMPRESSION, METHOD, RETRY_INFO, STATUS, GrpcPeer
+from otel_trackio_collector.otlpgrpc import COMPRESSION, METHOD, GrpcPeer
 from otel_trackio_collector.otlphttp import PACK, HttpPeer, url_of
+from otel_trackio_collector.otlpstatus import RETRY_DETAILS, STATUS_DETAILS
 from otel_trackio_collector.reception import Reception
 from otel_trackio_collector.requestlog import Entry, RequestLog
 from otel_trackio_collector.servertls import ServerTls
@@ -344,7 +345,7 @@ def trailers() -> list[tuple[str, bytes]]:
     detail = Detail()
     detail.Pack(info)
     status = Status(code=8, details=[detail])
-    return [(STATUS, status.SerializeToString()), (RETRY_INFO, info.SerializeToString())]
+    return [(STATUS_DETAILS, status.SerializeToString()), (RETRY_DETAILS, info.SerializeToString())]
 
 
 @pytest.mark.parametrize("place", [0, 1])

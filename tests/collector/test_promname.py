@@ -113,6 +113,11 @@ def test_labels_that_meet_are_joined() -> None:
     assert met == {"hw_id": "a;b;c"}
 
 
+def test_no_label_is_the_name() -> None:
+    """An attribute that is called as Prometheus calls a metric's name renames no series."""
+    assert labels([("__name__", "up"), ("a", "b")]) == {"a": "b"}
+
+
 @pytest.mark.parametrize(
     ("unit", "expected"),
     [("ms", "milliseconds"), ("1/s", "per_second"), ("By/s", "bytes_per_second"), ("{a}", "")],

@@ -135,6 +135,13 @@ def test_a_difference_of_the_past_is_in_the_next_total() -> None:
     assert found["a_total",] == [(10, 5.0), (20, 8.0)]
 
 
+def test_a_difference_that_is_no_number_spoils_no_total() -> None:
+    """NaN adds nothing to what is added up: the next difference has a total again."""
+    points = [(T, 5.0, None), (T + 10, math.nan, None), (T + 20, 2.0, None)]
+    found = Translating()(run("c").counter("a", points, delta=True))
+    assert found["a_total",] == [(0, 5.0), (10, 5.0), (20, 7.0)]
+
+
 def test_exemplars_of_a_gauge_that_have_a_step_are_its_points() -> None:
     """Where exemplars alone carry the measurements, each is a sample at its own time."""
     request = run("x")
@@ -168,6 +175,18 @@ def test_a_step_among_the_attributes_makes_no_series() -> None:
     found = Translating()(request, by=["training_step"])
     assert found["loss",] == [(step, 0.5) for step in range(5)]
     assert found["training_step",] == [(step, float(step)) for step in range(5)]
+
+
+def test_what_is_no_step_is_told_as_none() -> None:
+    """An attribute that is called like the step, but is no integer, makes neither step nor series;
+    so it is on exemplars."""
+    request = run("x").gauge("loss", [(T, 0.5, None)], {"training.step": "first"})
+    at = {"time_unix_nano": T * 1_000_000, "as_double": 0.5}
+    carried = request.metric("lr").gauge.data_points.add(**at).exemplars.add(**at)
+    put(carried.filtered_attributes, {"training.step": "first"})
+    found = Translating()(request)
+    assert found["loss",] == found["lr",] == [(0, 0.5)]
+    assert ("training_step",) not in found
 
 
 def test_a_series_that_has_ended_is_marked() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import socket
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cramjam
+import httpx
 import pytest
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import (
     OTLPMetricExporter as GrpcExporter,
@@ -23,6 +25,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_DELTA
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMetricReader
+from starlette.responses import Response
 
 from otel_trackio.errors import ConfigError
 from otel_trackio_collector.admission import Limits, Tokens
@@ -308,6 +311,19 @@ def test_http_names_what_it_does_not_take(served: Receivers) -> None:
 
 
 # Serving
+
+
+def test_all_addresses_are_those_of_both_kinds() -> None:
+    """`[::]` is served over IPv4 as well, as gRPC and the official Collector do it."""
+    if not socket.has_dualstack_ipv6():
+        return
+    server = HttpServer(Response("here"), "[::]:0")
+    server.start()
+    try:
+        for host in ("127.0.0.1", "[::1]"):
+            assert httpx.get(f"http://{host}:{server.port}", timeout=60.0).text == "here"
+    finally:
+        server.stop()
 
 
 def test_a_port_in_use_is_told(served: Receivers) -> None:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -229,6 +230,23 @@ def test_what_waits_too_long_is_dropped_and_charged(tmp_path: Path) -> None:
     log.close()
 
 
+@pytest.mark.parametrize("hours", [-30, 30])
+def test_a_clock_that_jumps_drops_nothing(
+    log: RequestLog, hours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Set by more than requests may wait, as at the start of a machine without a clock."""
+    cursor = log.cursor("dead")
+    for each in range(3):
+        log.append(body_of(each), 1).result(PATIENCE)
+    now = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: now() + int(hours * 3_600e9))
+    for each in range(3, 6):
+        log.append(body_of(each), 1).result(PATIENCE)
+    assert [entry.number for entry in cursor.read(ALL)] == [1, 2, 3, 4, 5, 6]
+    assert cursor.dropped == 0
+    assert cursor.lag().age >= 0
+
+
 def test_one_that_is_never_skipped_makes_the_log_refuse(tmp_path: Path) -> None:
     """Rather than lose what the own store has not applied the log takes nothing, until it moves."""
     log = RequestLog(tmp_path / "requests.db", max_bytes=10_000)
@@ -327,6 +345,15 @@ def test_a_damaged_log_is_refused_with_the_remedy(tmp_path: Path) -> None:
     assert path.read_bytes() == damaged
     path.rename(tmp_path / "damaged.db")
     RequestLog(path).close()
+
+
+def test_damage_is_told_with_the_remedy(log: RequestLog) -> None:
+    """What is met while it is at work is not passed over in silence."""
+    log.append(b"a" * 1_000, 1).result(60)
+    with closing(sqlite3.connect(log.path, isolation_level=None)) as other:
+        other.execute("UPDATE request SET body = x'00'")
+    with pytest.raises(StoreError, match=r"is damaged: .*; stop the collector, and move the file"):
+        log.read(0, 1_000)
 
 
 def test_what_is_no_log_is_left_alone(tmp_path: Path) -> None:

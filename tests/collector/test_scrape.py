@@ -98,6 +98,16 @@ def test_both_formats(accept: str, make: Make) -> None:
     assert "content-encoding" not in plain.headers
 
 
+def test_a_hostile_attribute_spoils_no_page(tmp_path: Path, make: Make) -> None:
+    """What a real Prometheus scrapes is whole, whatever one sender calls its attributes."""
+    scrape = make()
+    hostile = dict.fromkeys(("__name__", "le", "quantile", "job", "", "9", 'a"} 1'), "evil")
+    scrape.export([run("all").gauge("training.loss", [(T, 0.25, 3)], hostile).entry()])
+    scrape.export([run("good").gauge("training.loss", [(T, 0.5, 3)]).entry()])
+    with Prometheus(tmp_path, scraped={"collector": scrape.address}) as server:
+        assert len(until(lambda: server.query("training_loss"))) == 2
+
+
 def test_only_the_last_value_is_shown(make: Make) -> None:
     """Of many steps the newest is on the page, whatever order they came in."""
     scrape = make()

@@ -1,4 +1,4 @@
-"""A collector at work for long: memory stays, nobody falls behind, the disk is kept within bounds."""
+"""A collector at work for long: memory stays, nobody falls behind, the log keeps its bound."""
 
 from __future__ import annotations
 

@@ -30,6 +30,8 @@ def folder_of(dir: Path, run_id: str) -> Path:
 def read_run(folder: Path) -> list[File]:
     """The run's files in the order that decides who wins."""
     files = [read_file(path) for path in folder.iterdir() if path.suffix == ".db"]
+    own = {file.meta["writer"] for file in files if "origin" not in file.meta}
+    files = [file for file in files if file.meta.get("origin") not in own]
     return sorted(files, key=lambda file: file.order)
 
 
