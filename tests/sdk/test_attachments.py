@@ -170,4 +170,4 @@ def test_files_of_a_run_are_not_sent_once_more_to_be_deleted(here: Path, remote:
     faulty = Faulty(remote)
     withdraw(here, run.id, faulty)
     assert [path for add, _ in faulty.commits for path in add if place.file_of(path)] == []
-    assert not list((remote.root / place.run_folder(place.FILES, run.id)).glob("*"))
+    assert not remote.list(place.run_folder(place.FILES, run.id))
