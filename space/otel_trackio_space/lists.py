@@ -10,6 +10,7 @@ from otel_trackio.metric import Metric
 from otel_trackio.model import Record
 from otel_trackio_space.attempts import Attempt
 from otel_trackio_space.entry import Entry, Listed
+from otel_trackio_space.window import NS_IN_MS
 from otel_trackio_space.wire import exact
 
 SYSTEM: Final = ("hw.", "system.")
@@ -17,8 +18,6 @@ SYSTEM: Final = ("hw.", "system.")
 
 BRIEF: Final = ("caption", "count", "file")
 """What of a record stands in a list of many."""
-
-NS_IN_MS: Final = 1e6
 
 
 def project(name: str, entries: Sequence[Entry]) -> dict[str, Any]:

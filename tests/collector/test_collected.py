@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_DELTA, Metric
 
 import otel_trackio
@@ -36,18 +34,6 @@ from tests.collector.stored import LOG, curve, only_run, ours
 from tests.golden import stranger_run
 from tests.golden.content import content
 from tests.test_format import PAGE, as_json, by_the_stranger, named, section
-
-
-@pytest.fixture
-def dir(tmp_path: Path) -> Path:
-    return tmp_path / "dir"
-
-
-@pytest.fixture
-def store(dir: Path) -> Iterator[OwnStore]:
-    made = OwnStore(dir, LOG)
-    yield made
-    made.close()
 
 
 def everything() -> list[Metric]:

@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +34,6 @@ from tests.collector.otlp import (
     request,
 )
 from tests.collector.stored import LOG, curve, only_run, ours
-
-
-@pytest.fixture
-def dir(tmp_path: Path) -> Path:
-    return tmp_path / "dir"
-
-
-@pytest.fixture
-def store(dir: Path) -> Iterator[OwnStore]:
-    made = OwnStore(dir, LOG)
-    yield made
-    made.close()
 
 
 def test_our_points_are_told_apart_by_number(store: OwnStore, dir: Path) -> None:

@@ -7,11 +7,9 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     AGGREGATION_TEMPORALITY_DELTA,
     Metric,
@@ -36,18 +34,6 @@ from tests.collector.otlp import (
     request,
 )
 from tests.collector.stored import LOG, curve, only_run, ours, wait_for
-
-
-@pytest.fixture
-def dir(tmp_path: Path) -> Path:
-    return tmp_path / "dir"
-
-
-@pytest.fixture
-def store(dir: Path) -> Iterator[OwnStore]:
-    made = OwnStore(dir, LOG)
-    yield made
-    made.close()
 
 
 def test_numbers_of_every_kind(store: OwnStore, dir: Path) -> None:

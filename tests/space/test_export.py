@@ -7,7 +7,6 @@ import io
 import re
 import secrets
 import socket
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ import otel_trackio
 from otel_trackio import Run
 from otel_trackio_space import export
 from tests.space.browser.dashboard import Dashboard
-from tests.space.serving import client_of, failure, until
+from tests.space.serving import failure, until
 
 ODD = [float("nan"), float("inf"), float("-inf"), -0.0, 2**70 + 1, -(2**63), 0.1, 2**53 + 1]
 TEXTS = [
@@ -33,28 +32,6 @@ TEXTS = [
     "0.1",
     str(2**53 + 1),
 ]
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTEL_TRACKIO_SILENT", "1")
-
-
-@pytest.fixture(scope="module")
-def dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("export")
-
-
-@pytest.fixture(scope="module")
-def dashboard(dir: Path) -> Iterator[Dashboard]:
-    with Dashboard(dir) as serving:
-        yield serving
-
-
-@pytest.fixture(scope="module")
-def client(dashboard: Dashboard) -> Iterator[httpx.Client]:
-    with client_of(dashboard) as found:
-        yield found
 
 
 @pytest.fixture

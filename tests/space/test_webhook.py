@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,35 +17,7 @@ from otel_trackio_space.webhook import Webhooks
 from tests.space.browser.dashboard import Dashboard
 from tests.space.receiver import Receiver
 from tests.space.ruled import MARK, NAN, put, settled, stands
-from tests.space.serving import client_of, failure, served, until
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTEL_TRACKIO_SILENT", "1")
-
-
-@pytest.fixture(scope="module")
-def dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("rules")
-
-
-@pytest.fixture(scope="module")
-def dashboard(dir: Path) -> Iterator[Dashboard]:
-    with Dashboard(dir) as serving:
-        yield serving
-
-
-@pytest.fixture(scope="module")
-def client(dashboard: Dashboard) -> Iterator[httpx.Client]:
-    with client_of(dashboard) as found:
-        yield found
-
-
-@pytest.fixture
-def project() -> str:
-    """A project of the test's own."""
-    return secrets.token_hex(4)
+from tests.space.serving import failure, served, until
 
 
 def test_a_webhook_gets_json(client: httpx.Client, dir: Path, project: str) -> None:
