@@ -10,6 +10,7 @@ import { Series } from "./series.js";
 import { Toolbar } from "./toolbar.js";
 import { Tooltip } from "./tooltip.js";
 import { Alerts } from "./marks.js";
+import { noRuns } from "./nothing.js";
 
 /** Charts this far outside of the viewport are there already, and kept. */
 const NEARBY = "400px 0px";
@@ -136,7 +137,7 @@ class Board {
     const { catalog, view } = this.context;
     if (catalog.error)
       return el("div", { class: "empty" }, el("p", {}, catalog.error.message), el("p", {}, catalog.error.hint ?? ""));
-    if (catalog.projects?.length === 0) return welcome();
+    if (catalog.projects?.length === 0) return el("div", { class: "empty" }, ...noRuns());
     if (catalog.projects && !catalog.projects.some(({ name }) => name === view.now.project)) {
       return el("p", { class: "empty" }, "There is no project of this name.");
     }
@@ -333,22 +334,6 @@ class Board {
     this.#open?.rest();
     this.context.highlight.set(null);
   }
-}
-
-/** How to begin, where there is nothing yet. */
-const FIRST_RUN = `import otel_trackio
-
-with otel_trackio.init(project="first") as run:
-    for step in range(100):
-        run.log({"train/loss": 1 / (step + 1)}, step)`;
-
-function welcome() {
-  return el(
-    "div",
-    { class: "empty" },
-    el("p", {}, "No runs yet. They show up here as soon as something is recorded:"),
-    el("pre", { class: "card mono" }, FIRST_RUN),
-  );
 }
 
 /** Whether a chart's axis is the page's. */
