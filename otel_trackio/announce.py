@@ -33,11 +33,13 @@ def started(run: Run, settings: Settings, attached: Attachment) -> None:
     again = f", attempt {run.attempt}" if run.attempt > 1 else ""
     rank = f", rank {run.rank}" if run.rank else ""
     remote = remotes.named(settings) if settings.mode == "online" else ""
+    url = settings.otlp_endpoint if settings.mode == "online" else ""
     synced = f"syncing to {remote}; " if remote else ""
+    sent = f"sending to {url}; " if url else ""
     say(f"run {run.project}/{run.name}{again}{rank}")
     shared = f"; {settings.dir} gets it every 15 s" if Api(settings.dir).exchange else ""
     say(f"recording to {run.path}{shared}{_INSTRUMENTS[attached]}")
-    say(f"{synced}view: otel-trackio info {run.id}")
+    say(f"{synced}{sent}view: otel-trackio info {run.id}")
 
 
 def finished(run: Run, complete: bool, settings: Settings) -> None:
@@ -52,28 +54,41 @@ def finished(run: Run, complete: bool, settings: Settings) -> None:
     noun = "point" if run.points == 1 else "points"
     later = "" if complete else "; the rest is in the journal: run otel-trackio doctor"
     done = f"{run.state} {run.project}/{run.name}: {run.points:,} {noun}{counts}"
-    say(f"{done}{later}{_waiting(run, settings)}")
+    say(f"{done}{later}{_left(run, settings)}")
 
 
-def _waiting(run: Run, settings: Settings) -> str:
-    """What of the run is not at its remote, and the command that brings it there."""
-    remote = remotes.named(settings)
-    if run.path is None or not remote:
-        return ""
-    if run.unsynced:
-        noun = "value or event waits" if run.unsynced == 1 else "values and events wait"
-        what = f"{run.unsynced:,} {noun} to be synced"
+def _left(run: Run, settings: Settings) -> str:
+    """What of the run is not where it is to go, and the commands that bring it there."""
+    places = (
+        (remotes.named(settings), run.unsynced, "sync", "synced"),
+        (settings.otlp_endpoint, run.unsent, "replay", "sent"),
+    )
+    return "".join(
+        _waiting(run, settings, *each) for each in places if run.path is not None and each[0]
+    )
+
+
+def _waiting(run: Run, settings: Settings, place: str, left: int, verb: str, done: str) -> str:
+    if left:
+        noun = "value or event waits" if left == 1 else "values and events wait"
+        what = f"{left:,} {noun} to be {done}"
     elif settings.mode == "offline":
-        what = "to sync it later"
+        what = f"to {'send' if done == 'sent' else verb} it later"
     else:
-        return ", all of it synced"
-    command = ["otel-trackio", "sync", run.id, "--to", remote]
-    dir = run.path.parents[1]
+        return f", all of it {done}{_but(run) if done == 'sent' else ''}"
+    command = ["otel-trackio", verb, run.id, "--to", place]
+    dir = run.path.parents[1] if run.path else settings.dir
     if dir != Api(settings.dir).store:
         command += ["--dir", str(dir)]  # For DIR could not be written.
     elif settings.source_of("dir") == "argument":
         command += ["--dir", str(settings.dir)]
     return f"; {what}: {shlex.join(command)}"
+
+
+def _but(run: Run) -> str:
+    counts = run.diagnostics.counts()
+    refused = counts.get("otlp.refused", 0) + counts.get("otlp.rejected", 0)
+    return f" but {refused:,} points, which were refused" if refused else ""
 
 
 def say(line: str) -> None:

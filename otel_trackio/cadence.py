@@ -1,7 +1,8 @@
-"""When a run is synced next. Pure: moments are seconds of one clock that nobody sets back."""
+"""When a run is synced next. Moments are seconds of one clock that nobody sets back."""
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +12,9 @@ believes any more that it does."""
 
 URGENT_SECONDS: Final = 120.0
 """How long a run is synced as often as may be after it was told that its machine may go away."""
+
+JITTER: Final = 0.2
+"""Which part of a wait is left to chance, so that jobs that start together do not sync so."""
 
 MOST_DOUBLINGS: Final = 8
 """How often the wait is doubled by failures at most."""
@@ -68,6 +72,11 @@ class Past:
     urgent_until: float = 0.0
     deadline: float | None = None
     chance: float = 1.0
+
+
+def chance() -> float:
+    """For a `Past`: near 1."""
+    return random.uniform(1 - JITTER, 1 + JITTER)
 
 
 def due(cadence: Cadence, past: Past) -> float:

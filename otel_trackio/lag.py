@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from otel_trackio import syncstate
+from otel_trackio import database, syncstate
 from otel_trackio.backlog import numbers_behind
+from otel_trackio.endpoint import cursor_of
 from otel_trackio.outbox import SYNC, Outbox
 from otel_trackio.reader import RunFileReader
 from otel_trackio.remote import Entry
-from otel_trackio.runfile import MEANT, REPLICA
+from otel_trackio.runfile import MEANT, REPLICA, SENT_TO
 from otel_trackio.syncstate import SyncState
 
 
@@ -53,8 +56,10 @@ def destinations(dir: Path) -> list[Destination]:
 
 
 def lags(files: Iterable[RunFileReader], destinations: Iterable[Destination]) -> Iterator[Lag]:
-    """How far each of these is behind the run that has these files, if it is synced there."""
+    """How far each of these is behind the run that has these files, if it is synced there; and
+    each OTLP endpoint that it is sent to."""
     metas = [(file, file.meta()) for file in files]
+    yield from _sent([(file, meta) for file, meta in metas if SENT_TO in meta])
     own = [
         (meta["writer"], file.next_number(), file.cursors(), meta["created_ns"])
         for file, meta in metas
@@ -77,3 +82,21 @@ def lags(files: Iterable[RunFileReader], destinations: Iterable[Destination]) ->
             since = max(each.state.succeeded, begun)
             seconds = (time.time_ns() - since) / 1e9 if numbers else 0.0
             yield Lag(each.url, numbers, seconds)
+
+
+def _sent(files: Sequence[tuple[RunFileReader, dict[str, Any]]]) -> Iterator[Lag]:
+    for url in sorted({meta[SENT_TO] for _, meta in files}):
+        name, numbers, since = cursor_of(url), 0, time.time_ns()
+        for file, meta in files:
+            left = file.next_number() - 1 - file.cursors().get(name, 0)
+            if meta[SENT_TO] == url and left > 0:
+                numbers += left
+                since = min(since, _moved(file.path, name) or meta["created_ns"])
+        yield Lag(url, numbers, (time.time_ns() - since) / 1e9 if numbers else 0.0)
+
+
+def _moved(path: Path, cursor: str) -> int:
+    """When a cursor moved last, in ns; 0 where it never did."""
+    with closing(database.open_reading(path)) as db:
+        row = db.execute("SELECT time_ns FROM cursor WHERE name = ?", (cursor,)).fetchone()
+    return int(row[0]) if row else 0

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from otel_trackio import filesystem, forking, identity, layout, lifetime, recovery, remotes, version
 from otel_trackio.beacon import Beacon
@@ -28,12 +28,15 @@ from otel_trackio.redact import redact
 from otel_trackio.remote import Folder, Remote
 from otel_trackio.resume import which
 from otel_trackio.run import Identity, Run
-from otel_trackio.runfile import MEANT
+from otel_trackio.runfile import MEANT, SENT_TO
 from otel_trackio.scratch import Scratch, own_folder, scratch_of
 from otel_trackio.settings import Settings
 from otel_trackio.text import storable
 from otel_trackio.threads import started
 from otel_trackio.writer import Writer
+
+if TYPE_CHECKING:
+    from otel_trackio.otlphttp import HttpPeer
 
 MAX_RECOVERED: Final = 100
 """Files of dead writers that the start of a run completes, in the background."""
@@ -60,6 +63,7 @@ def open_run(
         who = Identity(identity.new_id(), name, settings.project, settings.group, settings.tags)
         return Run(who, None, diagnostics, config, 0, on_finish)
     remote = remotes.configured(settings)
+    peer = _peer(settings, diagnostics)
     rank = identity.rank_of(os.environ)
     scratch = scratch_of(settings.dir, settings.scratch)
     _warn_of_scratch(settings, scratch, diagnostics)
@@ -93,6 +97,8 @@ def open_run(
             run.sync_by(_beacon(scratch))
         if remote is not None:
             keep_synced(run, remote, folder, settings.deadline, REMOTE)
+        if peer is not None:
+            keep_sent(run, folder, settings.otlp_endpoint, peer)
         started(threading.Thread(target=_tidy, args=(folder, scratch), daemon=True))
         return run
     return Run(who, None, diagnostics, config, 0, on_finish)
@@ -144,6 +150,8 @@ def _open_writer(
         "library": f"otel-trackio {version.__version__}",
         MEANT: remotes.named(settings),
     }
+    if settings.otlp_endpoint:
+        meta[SENT_TO] = settings.otlp_endpoint
     path = layout.run_file(folder, who.id, writer)
     return Writer(path, meta, settings, diagnostics, stored)
 
@@ -241,6 +249,29 @@ def keep_synced(
             folder, writer.path, remote, run.diagnostics, writer.perform, cadence, left
         )
     )
+
+
+def keep_sent(run: Run, folder: Path, url: str, peer: HttpPeer) -> None:
+    """Sends what the run in that folder of runs records to an OTLP endpoint, until it ends."""
+    from otel_trackio.sender import Sender
+
+    run.send_by(
+        lambda writer: Sender(folder, writer.path, url, peer, run.diagnostics, writer.perform)
+    )
+
+
+def _peer(settings: Settings, diagnostics: Diagnostics) -> HttpPeer | None:
+    """The OTLP endpoint that the settings name, if any; nothing is sent offline. Raises
+    ConfigError."""
+    url = settings.otlp_endpoint
+    if url and settings.mode == "online":
+        from otel_trackio.otlphttp import peer_of  # Loads httpx and protobuf, which are not light.
+
+        return peer_of(url, settings.otlp_headers, os.environ)
+    if url:
+        told = f"offline: nothing is sent to {url} unless OTEL_TRACKIO_MODE=online"
+        diagnostics.warn_once("otlp offline", told)
+    return None
 
 
 def _warn_of_job(settings: Settings, diagnostics: Diagnostics) -> None:

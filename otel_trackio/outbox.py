@@ -15,9 +15,10 @@ from typing import Final
 from otel_trackio import attachment, layout, parcel, place, ranges, segment
 from otel_trackio.backlog import numbers_behind
 from otel_trackio.diagnostics import logger
-from otel_trackio.extract import extract, last_within
+from otel_trackio.extract import extract
 from otel_trackio.lease import Lease
 from otel_trackio.model import Event
+from otel_trackio.numbered import last_within
 from otel_trackio.parcel import Parcel
 from otel_trackio.ranges import MAX_NUMBERS, MAX_TEXT, MERGED, ROW_BYTES, Range, Ranges
 from otel_trackio.remote import Entry
@@ -92,7 +93,7 @@ class Outbox:
         last: int = min(position + MAX_NUMBERS, file.meta("next_seq") - 1)
         if last <= position:
             return None
-        last = last_within(file, position, last, MAX_TEXT)
+        last = last_within(file.connection, position, last, MAX_TEXT)
         with file.transaction(durable=True):
             file.set_cursor(f"{self.cursor}:cutting", last)
         return last

@@ -11,7 +11,7 @@ from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
-from otel_trackio import chunk, database, layout, lease, pointlog, rollup
+from otel_trackio import chunk, database, histogramlog, layout, lease, pointlog, rollup
 from otel_trackio.decoded import Decoded
 from otel_trackio.errors import StoreError
 from otel_trackio.fold import end_to_end, joined
@@ -199,13 +199,9 @@ class RunFileReader:
         return {**self._stored, **self._tail.new_series()}
 
     @_naming_the_file
-    def histograms(self, series: int) -> list[Histogram]:
-        query = (
-            "SELECT coalesce(step, ?), time_ns, start_ns, data FROM histogram"
-            " WHERE series = ? ORDER BY seq"
-        )
-        rows = self._db.execute(query, (NO_STEP, series))
-        stored = [Histogram(step, time, start, json.loads(d)) for step, time, start, d in rows]
+    def histograms(self, series: int, every: int = 1) -> list[Histogram]:
+        """The aggregates of a series in the order recorded; of those stored, one in so many."""
+        stored = histogramlog.read(self._db, series, every)
         return stored + [each for key, each in self._tail.histograms if key == series]
 
     @_naming_the_file
@@ -303,9 +299,13 @@ class RunFileReader:
 
     @_naming_the_file
     def histogram_count(self, series: int) -> int:
-        query = "SELECT count(*) FROM histogram WHERE series = ?"
-        (stored,) = self._db.execute(query, (series,)).fetchone()
-        return int(stored) + sum(key == series for key, _ in self._tail.histograms)
+        stored = histogramlog.count(self._db, series)
+        return stored + sum(key == series for key, _ in self._tail.histograms)
+
+    @_naming_the_file
+    def histogram_size(self, series: int) -> int:
+        """How many characters the stored aggregates of a series take."""
+        return histogramlog.size(self._db, series)
 
     @_naming_the_file
     def last_step(self) -> int | None:

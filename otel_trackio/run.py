@@ -85,9 +85,10 @@ class Run:
         self._finishing = threading.RLock()
         self._forked = False
         self._syncers: list[Syncer] = []
+        self._senders: list[Syncer] = []
         self._failing = False
         self.state: State = "disabled"
-        self.unsynced = 0
+        self.unsynced = self.unsent = 0
         self._writer: Writer | None = None
         self._recorder: Recorder | None = None
         if open_writer is not None:
@@ -260,6 +261,11 @@ class Run:
         if self._writer is not None:
             self._syncers.append(start(self._writer))
 
+    def send_by(self, start: Callable[[Writer], Syncer]) -> None:
+        """The same for an OTLP endpoint."""
+        if self._writer is not None:
+            self._senders.append(start(self._writer))
+
     def sync_soon(self) -> None:
         """Moves the next sync forward, if the run has a remote: a checkpoint was written, say."""
         for syncer in self._syncers:
@@ -274,7 +280,7 @@ class Run:
         if not self.flush(timeout):
             return False
         left = max(0.0, deadline - time.monotonic())
-        return _together([each.now(left) for each in self._syncers]) == 0
+        return _together([each.now(left) for each in (*self._syncers, *self._senders)]) == 0
 
     def interrupt(self, signal: str, timeout: float) -> None:
         """Notes that a signal ends the process now, as a failure, and syncs what time allows.
@@ -288,11 +294,13 @@ class Run:
             self.sync_now(timeout)
 
     def _sync_out(self, deadline: float) -> None:
-        if self._syncers and self._writer is not None:
+        if (self._syncers or self._senders) and self._writer is not None:
             if not self._writer.flush(max(0.0, deadline - time.monotonic())):
                 return
             left = max(0.0, deadline - time.monotonic())
-            self.unsynced = _together([each.finish(left) for each in self._syncers])
+            syncs = [each.finish(left) for each in self._syncers]
+            self.unsent = _together([each.finish(left) for each in self._senders])
+            self.unsynced = _together(syncs)
 
     def _leave(self, timeout: float) -> None:
         # A forked child has its own file; the run itself is its parent's to end.
@@ -325,7 +333,8 @@ class Run:
             self._finishing = threading.RLock()
             self.diagnostics = Diagnostics(self.diagnostics.raise_errors)
             self._writer = self._recorder = None
-            self._syncers = []  # The parent's threads; it brings what its children leave, too.
+            # The parent's threads; it brings what its children leave, too.
+            self._syncers, self._senders = [], []
 
     def _revived(self) -> Recorder | None:
         """A forked child that logs joins the run with a file of its own."""

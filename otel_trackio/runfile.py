@@ -30,6 +30,9 @@ UNFOLDED_OF_SERIES: Final = 32
 MEANT: Final = "sync:to"
 """Key of `meta` in a file whose recorder named a remote: which, in its words, or empty."""
 
+SENT_TO: Final = "sync:otlp"
+"""Key of `meta` in a file whose recorder named an OTLP endpoint: its URL."""
+
 REPLICA: Final = "replica"
 """Key of `meta` in a file that was pulled: the remote that it came from."""
 

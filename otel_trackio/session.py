@@ -56,6 +56,8 @@ def init(
     dataset_id: str | None = None,
     bucket_id: str | None = None,
     private: bool | None = None,
+    otlp_endpoint: str | None = None,
+    otlp_headers: Mapping[str, str] | None = None,
     run_name: str | None = None,
 ) -> Run:
     """Starts a run, or goes on with one, and makes it the active run of this process.
@@ -65,11 +67,11 @@ def init(
     `resume` says whether a run of that `id`, or that project and name, may ("allow") or must
     exist already. `mode` "offline" keeps everything on this machine, "disabled" records nothing.
     `remote`, `dataset_id` or `bucket_id` names where the run is synced, if anywhere; what has to
-    be made there is private unless `private` is False.
+    be made there is private unless `private` is False. `otlp_endpoint`, with `otlp_headers`, is
+    the URL of a collector, or of any OTLP/HTTP backend, that gets every point, too.
     What is not given comes from the environment, then from defaults: see Settings. A run that is
     active already is finished first, unless it is the one asked for. Raises ConfigError.
     """
-    global _active
     settings = resolve(
         {
             "project": project,
@@ -84,10 +86,16 @@ def init(
             "dataset_id": dataset_id,
             "bucket_id": bucket_id,
             "private": private,
+            "otlp_endpoint": otlp_endpoint,
+            "otlp_headers": otlp_headers,
         },
         os.environ,
     )
-    values = mapping_of(config)
+    return _begun(settings, mapping_of(config), notes)
+
+
+def _begun(settings: Settings, values: Mapping[str, Any], notes: str | None) -> Run:
+    global _active
     with _starting:
         if _active is not None and _active.state == "running":
             if _is_asked_for(_active, settings):

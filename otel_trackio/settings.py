@@ -16,6 +16,8 @@ from typing import Any, Final, Literal
 
 from platformdirs import user_data_path
 
+from otel_trackio import endpoint
+from otel_trackio.endpoint import Headers
 from otel_trackio.errors import ConfigError
 from otel_trackio.text import storable
 
@@ -27,7 +29,8 @@ class Setting:
     """One row of the table.
 
     `env` holds variables, the first one wins; `default` is text as a variable would hold it.
-    `parse` takes text or an argument and raises ValueError with what it accepts.
+    `parse` takes text or an argument and raises ValueError with what it accepts. What is `secret`
+    is in no error.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Setting:
     default: str
     parse: Parse
     doc: str
+    secret: bool = False
 
 
 def _folder(value: object) -> Path:
@@ -204,6 +208,21 @@ SETTINGS: Final = (
         doc="the same, for a bucket",
     ),
     Setting(
+        "otlp_endpoint",
+        ("OTEL_TRACKIO_OTLP_ENDPOINT",),
+        default="",
+        parse=endpoint.endpoint,
+        doc="a collector, or any OTLP/HTTP backend, that gets every point: `http://localhost:4318`",
+    ),
+    Setting(
+        "otlp_headers",
+        ("OTEL_TRACKIO_OTLP_HEADERS",),
+        default="",
+        parse=endpoint.headers,
+        doc="headers sent along there, `authorization=Bearer%20TOKEN`, between commas; never shown",
+        secret=True,
+    ),
+    Setting(
         "private",
         ("OTEL_TRACKIO_PRIVATE",),
         default="1",
@@ -298,6 +317,8 @@ class Settings:
     remote: str
     dataset_id: str
     bucket_id: str
+    otlp_endpoint: str
+    otlp_headers: Headers
     private: bool
     deadline: datetime | timedelta | None
     scratch: Path | None
@@ -349,7 +370,8 @@ def _parsed(setting: Setting, source: str, given: object) -> object:
         return setting.parse(given)
     except ValueError as error:
         where = setting.name if source == "argument" else source
-        raise ConfigError(f"cannot use {where}={given!r}", hint=f"give {error}") from None
+        given = "..." if setting.secret else endpoint.shown(repr(given))
+        raise ConfigError(f"cannot use {where}={given}", hint=f"give {error}") from None
 
 
 def markdown() -> str:

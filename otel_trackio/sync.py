@@ -28,7 +28,7 @@ class Synced:
 
     numbers: int
     pushed: Pushed
-    live: int
+    live: tuple[Path, ...]
 
 
 def sync(
@@ -40,7 +40,7 @@ def sync(
 ) -> Synced:
     """Brings the runs in `folders` to the remote; only what it has not got is sent.
 
-    Files of live processes are theirs to sync, and are counted. Those that came from a remote are
+    Files of live processes are theirs to sync, and are named. Those that came from a remote are
     their origin's to sync, and are left out; with `replicas` only those that came from this one
     are. Raises RemoteError; and StoreError where a file cannot be read, when all else was sent.
     """
@@ -49,7 +49,8 @@ def sync(
     outbox = Outbox(dir, remote.url)  # Now that a bare name is a full one.
     if outbox.state != before.state:
         before.state.unlink(missing_ok=True)
-    numbers = live = 0
+    numbers = 0
+    live: list[Path] = []
     failures: list[StoreError] = []
     for path in (path for folder in folders for path in layout.run_files(folder)):
         try:
@@ -58,12 +59,13 @@ def sync(
         except StoreError as error:
             failures.append(error)
             continue
-        live += cut is None
+        if cut is None:
+            live.append(path)
         numbers += cut or 0
     pushed = _pushed(outbox, remote, progress)
     if failures:
         raise failures[0]
-    return Synced(numbers, pushed, live)
+    return Synced(numbers, pushed, tuple(live))
 
 
 def _pushed(outbox: Outbox, remote: Remote, progress: Callable[[Pushed], None]) -> Pushed:

@@ -7,7 +7,6 @@ have cut goes up in one commit, by whichever comes first: the Hub allows few com
 from __future__ import annotations
 
 import heapq
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from otel_trackio import forking, layout, lease, recovery, syncstate
-from otel_trackio.cadence import REMOTE, URGENT_SECONDS, Cadence, Past, due, is_urgent
+from otel_trackio.cadence import REMOTE, URGENT_SECONDS, Cadence, Past, chance, due, is_urgent
 from otel_trackio.card import card
 from otel_trackio.diagnostics import Diagnostics
 from otel_trackio.errors import RemoteError, RemoteUnavailable, StoreError
@@ -26,9 +25,6 @@ from otel_trackio.remote import Remote
 from otel_trackio.runfile import RunFile
 from otel_trackio.sync import cut_stored, is_behind, is_meant
 from otel_trackio.threads import started
-
-JITTER: Final = 0.2
-"""Which part of a wait is left to chance, so that jobs that start together do not sync so."""
 
 CUT_SECONDS: Final = 60.0
 """How long the writer thread may take to come to cutting a segment."""
@@ -65,7 +61,7 @@ class Syncer:
         self._cadence = cadence
         now = time.monotonic()
         deadline = None if seconds_left is None else now + seconds_left
-        self._past = Past(now, deadline=deadline, chance=_chance())
+        self._past = Past(now, deadline=deadline, chance=chance())
         self._outbox: Outbox | None = None
         self._seen: dict[Path, int] = {}
         self._asked = self._answered = 0
@@ -158,7 +154,7 @@ class Syncer:
                 failures=self._past.failures + 1 if error else 0,
                 retry_after=getattr(error, "retry_after", None) or 0.0,
                 forward=False,
-                chance=_chance(),
+                chance=chance(),
             )
 
     def _guarded(self, work: Callable[[], object]) -> Exception | None:
@@ -276,7 +272,3 @@ def _changed(path: Path) -> int:
         return path.stat().st_mtime_ns
     except FileNotFoundError:
         return 0
-
-
-def _chance() -> float:
-    return random.uniform(1 - JITTER, 1 + JITTER)

@@ -327,7 +327,7 @@ def test_every_key_of_meta_is_described(tmp_path: Path, folder: Path) -> None:
         db = sqlite3.connect(path)
         written |= {key for (key,) in db.execute("SELECT key FROM meta")}
         db.close()
-    written |= {runfile.REPLICA, runfile.ORIGIN, runfile.HELD}
+    written |= {runfile.REPLICA, runfile.ORIGIN, runfile.HELD, runfile.SENT_TO}
     assert {"writer", "heartbeat_ns", "counts"} <= written
     assert named(section("### `meta`")).keys() - {"key", "value"} == written
 

@@ -19,7 +19,7 @@ import otel_trackio
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("otel_trackio", "collector/otel_trackio_collector", "space/otel_trackio_space")
-HEAVY = ("gradio", "grpc", "huggingface_hub", "pyarrow", "pynvml", "torch", "transformers")
+HEAVY = ("gradio", "grpc", "httpx", "huggingface_hub", "pyarrow", "pynvml", "torch", "transformers")
 
 # The built wheel and its environment are made once, so by one worker.
 pytestmark = [pytest.mark.xdist_group("wheel"), pytest.mark.timeout(600)]

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from otel_trackio.endpoint import url_of
 from otel_trackio.errors import StoreError
+from otel_trackio.remote import Remote
+from otel_trackio.remotes import remote_of
+from otel_trackio.settings import resolve
 from otel_trackio_collector.clienttls import ClientTls
 from otel_trackio_collector.config import STORE, Config, Export, folder_of
 from otel_trackio_collector.forwarding import BATCH_BYTES, Exporter, Forwarder
 from otel_trackio_collector.jsonlines import JsonLines
 from otel_trackio_collector.otlpexport import OtlpExporter
 from otel_trackio_collector.otlpgrpc import GrpcPeer, target_of
-from otel_trackio_collector.otlphttp import HttpPeer, url_of
+from otel_trackio_collector.otlphttp import HttpPeer
 from otel_trackio_collector.ownstore import OwnStore
 from otel_trackio_collector.promtarget import Naming
 from otel_trackio_collector.remotewrite import RemoteWrite
@@ -23,6 +27,7 @@ from otel_trackio_collector.requestlog import RequestLog
 from otel_trackio_collector.scrape import EXPIRATION, Scrape
 from otel_trackio_collector.shaping import shaped
 from otel_trackio_collector.sharing import Shared
+from otel_trackio_collector.syncing import Syncing
 
 PEER: Final = ("headers", "tls", "compression", "timeout")
 """Options of an OTLP exporter that its peer takes as they are."""
@@ -54,6 +59,7 @@ def check(config: Config) -> None:
             if listen is not None and listen.tls is not None:
                 listen.tls.context()
     for export in config.exporters:
+        _remote(export.options)
         tls = export.options.get("tls", ClientTls())
         if export.kind == "otlp_grpc" and not (
             tls.insecure or target_of(export.options["endpoint"])[1]
@@ -88,14 +94,23 @@ def _exporter(export: Export, directory: Path, log: RequestLog) -> Exporter:
         return Scrape(export.name, options["endpoint"], naming, **given)
     assert export.kind == STORE, export.kind
     folder, scratch = folder_of(options.get("dir"), os.environ)
-    if scratch is None:
-        return OwnStore(folder, log.id, name=export.name)
-    try:
-        scratch.make()
-    except OSError as error:
-        hint = "set OTEL_TRACKIO_SCRATCH to a folder on a local disk that you may write"
-        raise StoreError(f"cannot make {scratch.folder}: {error}", hint) from error
-    return Shared(OwnStore(folder, log.id, name=export.name), scratch)
+    remote = _remote(options)
+    meant = "" if remote is None else remote.url
+    store: Exporter = OwnStore(folder, log.id, name=export.name, meant=meant)
+    if scratch is not None:
+        try:
+            scratch.make()
+        except OSError as error:
+            hint = "set OTEL_TRACKIO_SCRATCH to a folder on a local disk that you may write"
+            raise StoreError(f"cannot make {scratch.folder}: {error}", hint) from error
+        store = Shared(store, scratch)
+    return store if remote is None else Syncing(store, folder, remote)
+
+
+def _remote(options: Mapping[str, Any]) -> Remote | None:
+    """Where runs are synced to, private unless the settings say otherwise. Raises ConfigError."""
+    name = options.get("remote", "")
+    return remote_of(name, resolve({}, os.environ).private) if name else None
 
 
 def _otlp(export: Export, peer: GrpcPeer | HttpPeer) -> OtlpExporter:

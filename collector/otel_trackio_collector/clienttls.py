@@ -28,6 +28,8 @@ class ClientTls:
 
     def context(self) -> ssl.SSLContext:
         """For HTTP. Raises ConfigError for files that cannot be used."""
+        for path in (self.ca_file, self.cert_file, self.key_file):
+            _content(path)  # Its error names the file, which that of ssl does not.
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
             if self.cert_file is not None:

@@ -42,7 +42,7 @@ COLLECTOR: Final = "collector"
 PREFIX: Final = "otlp-"
 """How the ids of such writers begin."""
 
-CACHE_KIB: Final = 256
+CACHE_KIB: Final = 64
 """What a file may keep of itself in memory: a hundred are open, and little is read again."""
 
 START_RECORD: Final = "otlp.start"
@@ -101,9 +101,15 @@ class Collected:
 
     @classmethod
     def create(
-        cls, path: Path, sender: Sender, began: int, max_series: int = MAX_SERIES
+        cls,
+        path: Path,
+        sender: Sender,
+        began: int,
+        max_series: int = MAX_SERIES,
+        meant: str = "",
     ) -> Collected:
-        """Makes the file; `began` (ns) is the earliest that it will hold. Raises StoreError."""
+        """Makes the file; `began` (ns) is the earliest that it will hold, and `meant` the remote
+        that it is synced to, unless its origin sees to that. Raises StoreError."""
         attempt, lamport = _before(path.parent, sender)
         meta: dict[str, Any] = {
             "run_id": sender.run_id,
@@ -127,7 +133,7 @@ class Collected:
         if sender.synced:
             meta[REPLICA] = f"{OTLP}{sender.writer}"
         else:
-            meta[MEANT] = ""
+            meta[MEANT] = meant
         RunFile.create(path, meta).close()
         return cls(path, max_series)
 

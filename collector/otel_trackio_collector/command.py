@@ -19,7 +19,7 @@ from otel_trackio.errors import OtelTrackioError
 from otel_trackio_collector import logs
 from otel_trackio_collector.building import check
 from otel_trackio_collector.collector import RUNNING_FILE, Collector
-from otel_trackio_collector.config import GRPC, HEALTH, HTTP, Config
+from otel_trackio_collector.config import GRPC, HEALTH, HTTP, STORE, Config
 from otel_trackio_collector.configfile import from_file
 from otel_trackio_collector.configflags import from_flags
 
@@ -49,13 +49,16 @@ DIR = click.option(
     "--to",
     multiple=True,
     metavar="KIND=TARGET",
-    help="Send there, too: otlp_grpc=HOST:PORT, otlp_http=URL, prometheusremotewrite=URL, "
-    "prometheus=HOST:PORT or file=PATH. Repeatable.",
+    help="Send there, too: otlp_grpc=HOST:PORT (http://HOST:PORT without TLS), otlp_http=URL, "
+    "prometheusremotewrite=URL, prometheus=HOST:PORT or file=PATH. Repeatable.",
 )
 @click.option("--grpc", metavar="HOST:PORT", help=f"Where OTLP over gRPC is taken; else {GRPC}.")
 @click.option("--http", metavar="HOST:PORT", help=f"Where OTLP over HTTP is taken; else {HTTP}.")
 @click.option("--health", metavar="HOST:PORT", help=f"Where it answers for itself; else {HEALTH}.")
 @DIR
+@click.option(
+    "--remote", metavar="REMOTE", help="Sync runs there, such as hf://datasets/USER/NAME."
+)
 @click.option(
     "--log-format",
     type=click.Choice(["json", "text"]),
@@ -85,6 +88,8 @@ def validate(context: click.Context, /, config: Path | None) -> None:
         click.echo(note)
     names = [each.name for each in found.receivers], [each.name for each in found.exporters]
     click.echo(f"valid: {', '.join(names[0])} to {', '.join(names[1])}")
+    if all(each.kind != STORE for each in found.exporters):
+        click.echo(f"no runs are kept here: {STORE} is not among the exporters")
 
 
 @collector.command()
@@ -110,7 +115,11 @@ def status(
 def _configured(given: dict[str, Any]) -> Config:
     """Raises ConfigError; UsageError where a file and flags are given for one thing."""
     if config := given.pop("config", None):
-        said = [f"--{name}" for name in ("to", "grpc", "http", "health", "dir") if given.get(name)]
+        said = [
+            f"--{name}"
+            for name in ("to", "grpc", "http", "health", "remote", "dir")
+            if given.get(name)
+        ]
         if said and said != ["--dir"]:
             raise click.UsageError(f"{' and '.join(said)} and --config: say it in the file")
         if given.get("dir"):
@@ -169,15 +178,17 @@ def _answering(config: Config) -> str:
 
 
 def _asked(endpoint: str) -> dict[str, Any]:
-    host, _, port = endpoint.rpartition(":")
+    host, _, port = endpoint.removeprefix("http://").rpartition(":")
     host = "127.0.0.1" if host in ("0.0.0.0", "") else "[::1]" if host == "[::]" else host
     try:
         answer = httpx.get(f"http://{host}:{port}/status", timeout=ASK_SECONDS)
         found: dict[str, Any] = answer.raise_for_status().json()
-    except (httpx.HTTPError, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise OtelTrackioError(
             f"no collector answers at {endpoint}: {error}", "is it running?"
         ) from error
+    if "exporters" not in found:
+        raise OtelTrackioError(f"what answers at {endpoint} is another program", "see its port")
     return found
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from otel_trackio.peer import RetryPolicy
 from otel_trackio.scratch import Scratch, scratch_of
 from otel_trackio.settings import resolve
 from otel_trackio_collector import requestlog
-from otel_trackio_collector.forwarding import Bounds, RetryPolicy
+from otel_trackio_collector.forwarding import Bounds
 from otel_trackio_collector.resolution import Resolution
 from otel_trackio_collector.selection import Selection
 from otel_trackio_collector.servertls import ServerTls

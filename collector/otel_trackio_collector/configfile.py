@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from otel_trackio.peer import RetryPolicy
 from otel_trackio_collector.config import (
     GRPC,
     HEALTH,
@@ -26,7 +26,7 @@ from otel_trackio_collector.config import (
     default_directory,
     openness,
 )
-from otel_trackio_collector.forwarding import Bounds, RetryPolicy
+from otel_trackio_collector.forwarding import Bounds
 from otel_trackio_collector.logs import LEVELS
 from otel_trackio_collector.selection import Rule, Selection
 from otel_trackio_collector.servertls import ServerTls
@@ -34,6 +34,7 @@ from otel_trackio_collector.vocabulary import (
     ALIASES,
     EXPORTERS,
     Keys,
+    address,
     basic,
     header,
     known,
@@ -46,12 +47,15 @@ UNNEEDED_PROCESSORS: Final = {
     "memory_limiter": "what is in flight is bounded already, and the rest is on disk",
 }
 
+SHOWN: Final = "`otel-trackio collector status` says what went where, and `file` writes all of it"
+
+UNNEEDED_EXPORTERS: Final = {"debug": SHOWN, "logging": SHOWN, "nop": "nothing waits for it"}
+
 UNNEEDED_EXTENSIONS: Final = {
     "file_storage": "every request is on disk; request_log.directory says where",
     "pprof": "there is nothing to profile that way",
     "zpages": "ask `otel-trackio collector status`",
 }
-
 
 UNNEEDED_SERVER: Final = (
     "compression_algorithms",
@@ -104,32 +108,22 @@ def from_text(text: str, file: str, environment: Mapping[str, str] = os.environ)
     return _config(parsed(text, file, environment))
 
 
-@dataclass(slots=True)
-class Notes:
-    """What is said to who reads a configuration, beside errors."""
-
-    lines: list[str] = field(default_factory=list)
-
-    def add(self, item: Item, message: str) -> None:
-        self.lines.append(f"{item.file}:{item.line}: {message}")
-
-
 def _config(root: Item) -> Config:
-    notes = Notes()
     top = root.known(dict.fromkeys(SECTIONS, lambda item: item))
     for name in ("receivers", "exporters", "service"):
         if name not in top:
             raise root.error(f"there is no {name}", "receivers, exporters and service are needed")
-    pipeline, level = _service(top["service"], notes)
+    pipeline, level = _service(top["service"], top.get("extensions"))
     found = {
-        kind: _pipeline(pipeline, kind, top.get(kind), notes)
+        kind: _pipeline(pipeline, kind, top.get(kind))
         for kind in ("receivers", "processors", "exporters")
     }
+    found["exporters"] = _needed(found["exporters"])
     if not found["receivers"] or not found["exporters"]:
         raise pipeline.error("the pipeline is open at one end", "name receivers and exporters")
     for name, item in found["processors"].items():
-        _processor(name, item, notes)
-    secrets, health = _extensions(top.get("extensions"), notes)
+        _processor(name, item)
+    secrets, health = _extensions(top.get("extensions"))
     log = _log(top["request_log"]) if "request_log" in top else {}
     receivers = tuple(_receive(name, item, secrets) for name, item in found["receivers"].items())
     return Config(
@@ -138,12 +132,12 @@ def _config(root: Item) -> Config:
         **({"directory": default_directory(root.environment)} | log),
         health=health,
         level=level,
-        notes=(*notes.lines, *openness(receivers)),
+        notes=(*root.notes, *openness(receivers)),
     )
 
 
-def _service(item: Item, notes: Notes) -> tuple[Item, str]:
-    """The one pipeline, and how much is logged."""
+def _service(item: Item, extensions: Item | None) -> tuple[Item, str]:
+    """The one pipeline, and how much is logged. Raises ConfigError."""
     found = item.known(
         {
             "pipelines": lambda each: each,
@@ -158,7 +152,7 @@ def _service(item: Item, notes: Notes) -> tuple[Item, str]:
                     **dict.fromkeys(("metrics", "traces", "resource"), unneeded),
                 }
             ),
-            "extensions": Item.texts,
+            "extensions": lambda each: _all_defined(each, extensions),
         }
     )
     level = found.get("telemetry", {}).get("logs", {}).get("level", "info")
@@ -172,14 +166,14 @@ def _service(item: Item, notes: Notes) -> tuple[Item, str]:
         if name not in ours:
             if name.partition("/")[0] not in ("traces", "logs", "profiles"):
                 raise each.error(f"no pipeline {name!r}", nearest(name, {"metrics": None}))
-            notes.add(each, f"{each.path} is left out: only metrics are taken here")
+            each.note("is left out: only metrics are taken here")
     if len(ours) != 1:
         hint = "here is one: give service.pipelines.metrics, and choose by include and exclude"
         raise item.error(f"there are {len(ours)} pipelines of metrics", hint)
     return next(iter(ours.values())), level
 
 
-def _pipeline(pipeline: Item, kind: str, defined: Item | None, notes: Notes) -> dict[str, Item]:
+def _pipeline(pipeline: Item, kind: str, defined: Item | None) -> dict[str, Item]:
     """What the pipeline names of a kind, as defined. Raises ConfigError for what is not."""
     parts = pipeline.known(
         dict.fromkeys(("receivers", "processors", "exporters"), lambda each: each)
@@ -193,38 +187,58 @@ def _pipeline(pipeline: Item, kind: str, defined: Item | None, notes: Notes) -> 
                 f"{each.path} names {name!r}, which is not defined", _near(name, known)
             )
         chosen[name] = known[name]
-    for name in known.keys() - chosen.keys():
-        notes.add(known[name], f"{known[name].path} is in no pipeline of metrics, and does nothing")
+    for name, item in known.items():
+        if name not in chosen:
+            item.note("is in no pipeline of metrics, and does nothing")
     return chosen
+
+
+def _all_defined(names: Item, defined: Item | None) -> None:
+    known = {} if defined is None else defined.items()
+    for each in names.list():
+        if (name := each.text()) not in known:
+            told = f"{each.path} names {name!r}, which is not defined"
+            raise each.error(told, _near(name, known))
 
 
 def _near(name: str, known: Mapping[str, object]) -> str:
     return nearest(name, known) if known else "define it"
 
 
-def _processor(name: str, item: Item, notes: Notes) -> None:
+def _needed(exporters: dict[str, Item]) -> dict[str, Item]:
+    """Without those that show metrics to whoever sets a Collector up."""
+    kept: dict[str, Item] = {}
+    for name, item in exporters.items():
+        if why := UNNEEDED_EXPORTERS.get(name.partition("/")[0]):
+            item.note(f"is left out: {why}")
+        else:
+            kept[name] = item
+    return kept
+
+
+def _processor(name: str, item: Item) -> None:
     kind = name.partition("/")[0]
     if kind not in UNNEEDED_PROCESSORS:
         hint = "exporters choose and fold by include, exclude and resolution"
         raise item.error(f"no processor {kind!r} here", hint)
-    notes.add(item, f"{item.path} is not needed here: {UNNEEDED_PROCESSORS[kind]}")
+    item.note(f"is not needed here: {UNNEEDED_PROCESSORS[kind]}")
 
 
-def _extensions(item: Item | None, notes: Notes) -> tuple[Secrets, str]:
+def _extensions(item: Item | None) -> tuple[Secrets, str]:
     """What `auth` may name, and where health is answered."""
     secrets: dict[str, str] = {}
     health = HEALTH
     for name, each in item.items().items() if item is not None else ():
         kind = name.partition("/")[0]
         if kind == "health_check":
-            keys: Keys = {"endpoint": Item.text, "path": unneeded}
+            keys: Keys = {"endpoint": address, "path": unneeded}
             health = known(each, keys).get("endpoint", HEALTH)
         elif kind == "bearertokenauth":
             secrets[name] = f"Bearer {_token(each)}"
         elif kind == "basicauth":
             secrets[name] = _basic(each)
         elif kind in UNNEEDED_EXTENSIONS:
-            notes.add(each, f"{each.path} is not needed here: {UNNEEDED_EXTENSIONS[kind]}")
+            each.note(f"is not needed here: {UNNEEDED_EXTENSIONS[kind]}")
         else:
             names = (*UNNEEDED_EXTENSIONS, "health_check", "basicauth", "bearertokenauth")
             raise each.error(f"no extension {kind!r} here", nearest(kind, dict.fromkeys(names)))
@@ -267,7 +281,8 @@ def _log(item: Item) -> dict[str, Any]:
 
 def _receive(name: str, item: Item, secrets: Secrets) -> Receive:
     if name.partition("/")[0] != "otlp":
-        raise item.error(f"no receiver {name!r} here", "otlp is the one")
+        hint = "otlp is the one: an OpenTelemetry Collector that has others can send to it"
+        raise item.error(f"no receiver {name!r} here", hint)
     grpc: Keys = {"max_recv_msg_size_mib": lambda each: each.whole() << 20}
     http: Keys = {"max_request_body_size": Item.bytes}
     protocols: Keys = {
@@ -284,7 +299,7 @@ def _listen(item: Item, endpoint: str, limit: Keys, secrets: Secrets) -> Listen:
     found = known(
         item,
         {
-            "endpoint": Item.text,
+            "endpoint": address,
             "tls": _server_tls,
             "auth": lambda each: known(each, {"authenticator": Item.text}).get("authenticator"),
             **limit,

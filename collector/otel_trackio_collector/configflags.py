@@ -31,10 +31,13 @@ def from_flags(
     http: str = HTTP,
     dir: Path | None = None,
     health: str = HEALTH,
+    remote: str = "",
     environment: Mapping[str, str] = os.environ,
 ) -> Config:
-    """`to` holds KIND=TARGET each; runs are stored, too, in `dir`. Raises ConfigError."""
-    exporters = [Export(STORE, STORE, {} if dir is None else {"dir": dir})]
+    """`to` holds KIND=TARGET each; runs are stored, too, in `dir`, and synced to
+    `remote`. Raises ConfigError."""
+    told = {"dir": dir, "remote": remote}
+    exporters = [Export(STORE, STORE, {key: value for key, value in told.items() if value})]
     for each in to:
         exporters.append(_export(each, {known.name for known in exporters}, environment))
     receivers = (Receive("otlp", Listen(grpc), Listen(http)),)

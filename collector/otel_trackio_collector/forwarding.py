@@ -6,7 +6,6 @@ counted and passed, and the cursor moves only after that.
 
 from __future__ import annotations
 
-import random
 import sqlite3
 import threading
 import time
@@ -17,6 +16,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from otel_trackio.diagnostics import Diagnostics
 from otel_trackio.errors import StoreError
+from otel_trackio.peer import Refused, Retryable, RetryPolicy, Unwelcome
 from otel_trackio_collector.requestlog import Cursor, Entry, RequestLog
 from otel_trackio_collector.standing import Standing, counts_of
 
@@ -25,9 +25,6 @@ BATCH_BYTES: Final = 3_500_000
 
 IDLE_SECONDS: Final = 1.0
 """How long a forwarder waits for requests before it looks whether it is to end, or to flush."""
-
-LONGEST_SECONDS: Final = 600.0
-"""How long a peer may tell an exporter to wait."""
 
 PASSING: Final = (OSError, MemoryError, StoreError, sqlite3.Error)
 """Faults of the machine rather than of a request: they are tried again, as Retryable is."""
@@ -52,23 +49,6 @@ class Sent:
     settled: int | None = None
 
 
-class Retryable(Exception):
-    """The same may go through later; not before `after` seconds, where the peer says so."""
-
-    def __init__(self, message: str, after: float | None = None) -> None:
-        super().__init__(message)
-        self.after = after
-
-
-class Refused(Exception):
-    """The same will be refused again."""
-
-
-class Unwelcome(Refused):
-    """Whatever is sent will be refused: it is not about what was sent, but about who sends, or
-    where to. The message tells the remedy."""
-
-
 class Exporter(Protocol):
     """A way out. One thread calls `export`, after a Retryable with the same again."""
 
@@ -87,33 +67,6 @@ class Withholding(Exporter, Protocol):
     none came for a while, and after `release` it holds back nothing."""
 
     def release(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """When to try again, in seconds: each wait is `multiplier` times the last, to `max_interval`.
-
-    `jitter` is the share by which a wait is shortened or lengthened at random. After
-    `max_elapsed_time` of one batch it is dropped; 0 is never: the log's own age bound ends it.
-    """
-
-    enabled: bool = True
-    initial_interval: float = 5.0
-    multiplier: float = 1.5
-    jitter: float = 0.5
-    max_interval: float = 30.0
-    max_elapsed_time: float = 0.0
-
-    def wait(self, attempt: int, after: float | None = None) -> float:
-        """Seconds to wait after the `attempt`-th failure in a row, counted from 0."""
-        growth = self.multiplier ** min(attempt, 64)
-        wait = min(self.initial_interval * growth, self.max_interval)
-        wait *= random.uniform(1 - self.jitter, 1 + self.jitter)
-        return max(wait, min(after or 0.0, LONGEST_SECONDS))
-
-    def over(self, elapsed: float) -> bool:
-        """Whether a batch that failed for so long is to be dropped."""
-        return not self.enabled or 0 < self.max_elapsed_time <= elapsed
 
 
 @dataclass(frozen=True, slots=True)

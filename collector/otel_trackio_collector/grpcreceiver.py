@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
@@ -31,6 +32,8 @@ OTHERS: Final = (
     "opentelemetry.proto.collector.profiles.v1development.ProfilesService",
 )
 
+MOST_PORT: Final = 65_535
+
 DRAIN_SECONDS: Final = 5.0
 """How long requests under way have to end once the receiver stops, unless told otherwise."""
 
@@ -54,14 +57,16 @@ class GrpcReceiver:
 
     def start(self) -> None:
         """Returns once requests are taken. Raises ConfigError where the port cannot be had."""
+        try:
+            _try(self.endpoint)  # gRPC's own error does not say what is wrong.
+        except (OSError, ValueError) as error:
+            self._loop.close()
+            raise self._fault(error) from error
         self._thread.start()
         try:
             self.port = self._bound.result()
         except (RuntimeError, OSError) as error:
-            raise ConfigError(
-                f"cannot serve OTLP over gRPC at {self.endpoint}: {error}",
-                "name a free port by receivers.otlp.protocols.grpc.endpoint",
-            ) from error
+            raise self._fault(error) from error
 
     def stop(self, grace: float = DRAIN_SECONDS) -> None:
         """Takes no more requests; those under way have `grace` seconds to end."""
@@ -70,6 +75,11 @@ class GrpcReceiver:
             with suppress(RuntimeError):  # It has ended by itself.
                 self._loop.call_soon_threadsafe(self._ending.set)
             self._thread.join()
+
+    def _fault(self, error: Exception) -> ConfigError:
+        why = error.strerror if isinstance(error, OSError) else error
+        told = f"cannot serve OTLP over gRPC at {self.endpoint}: {why}"
+        return ConfigError(told, "an endpoint is HOST:PORT, of a free port")
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -138,6 +148,19 @@ class GrpcReceiver:
 
     async def _decline(self, requests: AsyncIterator[bytes], context: Context) -> bytes:
         return await _abort(context, Declined(NOT_TAKEN, METRICS_ONLY))
+
+
+def _try(endpoint: str) -> None:
+    """Raises OSError, or ValueError, where nobody could listen there."""
+    host, _, port = endpoint.rpartition(":")
+    if not port.isdecimal() or int(port) > MOST_PORT:
+        raise ValueError("it names no port")
+    found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    family, kind, protocol, _, address = found[0]
+    with socket.socket(family, kind, protocol) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen()
 
 
 async def _abort(context: Context, declined: Declined) -> bytes:

@@ -16,7 +16,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 
-from otel_trackio_collector.forwarding import Retryable, Sent
+from otel_trackio.peer import Retryable
+from otel_trackio_collector.forwarding import Sent
 from otel_trackio_collector.requestlog import Entry
 
 STAMP: Final = "%Y-%m-%dT%H-%M-%S.%f"

@@ -4,34 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
-from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
-    ExportMetricsServiceResponse,
 )
 
-from otel_trackio_collector.forwarding import BATCH_BYTES, Refused, Retryable, Sent
+from otel_trackio.peer import Peer, Refused, TooLarge, rejected
+from otel_trackio_collector.forwarding import BATCH_BYTES, Sent
 from otel_trackio_collector.requestlog import Entry
 from otel_trackio_collector.splitting import packets, split
 
 LEAST_BYTES: Final = 16_384
 """No limit is learned below this: what a peer then finds too large is refused."""
-
-
-class TooLarge(Refused):
-    """The peer takes no message of that size."""
-
-
-class Peer(Protocol):
-    """Where requests go."""
-
-    def send(self, body: bytes) -> bytes:
-        """The answer, as OTLP spells one. Raises Retryable, TooLarge or Refused."""
-        ...
-
-    def close(self) -> None: ...
 
 
 class OtlpExporter:
@@ -99,17 +84,6 @@ class OtlpExporter:
     def _reject(self, points: int, message: str) -> None:
         self._rejected += points
         self._message = message or self._message
-
-
-def rejected(answer: bytes) -> tuple[int, str]:
-    """How many points the peer did not take, and why. Raises Retryable for what is no answer."""
-    if not answer:
-        return 0, ""
-    try:
-        partial = ExportMetricsServiceResponse.FromString(answer).partial_success
-    except DecodeError:
-        raise Retryable("the answer is not OTLP; does the endpoint speak it?") from None
-    return partial.rejected_data_points, partial.error_message
 
 
 def points_of(body: bytes) -> int:

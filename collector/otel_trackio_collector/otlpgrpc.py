@@ -11,9 +11,9 @@ from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
+from otel_trackio.peer import Refused, Retryable, TooLarge, Unwelcome
 from otel_trackio_collector.clienttls import ClientTls
-from otel_trackio_collector.forwarding import CREDENTIALS, Refused, Retryable, Unwelcome
-from otel_trackio_collector.otlpexport import TooLarge
+from otel_trackio_collector.forwarding import CREDENTIALS
 from otel_trackio_collector.otlpstatus import RETRY_DETAILS, STATUS_DETAILS
 
 METHOD: Final = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
@@ -37,6 +37,12 @@ REMEDIES: Final = {
     grpc.StatusCode.UNIMPLEMENTED: "look at the endpoint: does it take OTLP metrics over gRPC?",
 }
 """Of codes that are not about what was sent."""
+
+SIGNS: Final = {
+    "WRONG_VERSION_NUMBER": "does it want TLS? If not: http://HOST:PORT, or tls: {insecure: true}",
+    "Expected SETTINGS frame": "is that a port of gRPC? One of HTTP is for otlp_http",
+}
+"""What connections fail with, and what is mostly the cause."""
 
 COMPRESSION: Final = {
     "none": grpc.Compression.NoCompression,
@@ -103,7 +109,7 @@ def target_of(endpoint: str) -> tuple[str, bool]:
 
 def _fault(error: Any) -> Exception:
     code, details = error.code(), error.details() or ""
-    message = f"{code.name}: {details}"
+    message = f"{code.name}: {details}{_remedy(details)}"
     after = retry_info(error.trailing_metadata() or ())
     exhausted = code is grpc.StatusCode.RESOURCE_EXHAUSTED
     if code in RETRYABLE or (exhausted and after is not None):
@@ -113,6 +119,11 @@ def _fault(error: Any) -> Exception:
     if remedy := REMEDIES.get(code):
         return Unwelcome(f"{message}; {remedy}")
     return Refused(message)
+
+
+def _remedy(details: str) -> str:
+    """Where the transport is another than the peer's, which its error says in no plain word."""
+    return next((f"; {told}" for sign, told in SIGNS.items() if sign in details), "")
 
 
 def retry_info(trailers: Iterable[tuple[str, str | bytes]]) -> float | None:

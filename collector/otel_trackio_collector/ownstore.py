@@ -19,11 +19,12 @@ from typing import Final, TypeAlias
 from otel_trackio import layout
 from otel_trackio.diagnostics import Diagnostics
 from otel_trackio.errors import StoreBusy, StoreError
+from otel_trackio.peer import Retryable
 from otel_trackio.storedrun import StoredRun
 from otel_trackio.threads import started
 from otel_trackio_collector.collected import MAX_SERIES, PREFIX, Collected, is_running
 from otel_trackio_collector.decode import Decoder
-from otel_trackio_collector.forwarding import Retryable, Sent
+from otel_trackio_collector.forwarding import Sent
 from otel_trackio_collector.measurement import REQUEST, TIME, Stream
 from otel_trackio_collector.quarantine import Quarantine
 from otel_trackio_collector.requestlog import Entry
@@ -72,8 +73,9 @@ class _Known:
 class OwnStore:
     """Applies requests to the run files under `dir`, exactly once. An `Exporter`.
 
-    `log` is the id of the request log that entries come from. What cannot be applied is put into
-    `quarantine`. Several threads may call it.
+    `log` is the id of the request log that entries come from; `meant` names the remote that runs
+    are synced to, if any. What cannot be applied is put into `quarantine`. Several threads may
+    call it.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class OwnStore:
         max_open: int = MAX_OPEN,
         name: str = NAME,
         max_series: int = MAX_SERIES,
+        meant: str = "",
     ) -> None:
         self.name = name
         self._dir = dir
@@ -97,6 +100,7 @@ class OwnStore:
         self._silent_seconds = silent_seconds
         self._max_open = max_open
         self._max_series = max_series
+        self._meant = meant
         self._decoder = Decoder()
         self._files: dict[Key, Collected] = {}
         self._damaged: Counter[Key] = Counter()
@@ -130,7 +134,8 @@ class OwnStore:
             tried = [self._apply(key, streams, work) for key, streams in senders.items()]
             failed = [each for each in tried if each is not None]
             if failed:
-                raise Retryable(f"{len(failed)} runs cannot be stored now: {failed[0]}", after=1.0)
+                told = f"{len(failed)} of the runs cannot be stored now: {failed[0]}"
+                raise Retryable(told, after=1.0)
             self._put_aside(work)
             return Sent(work.points - work.rejected, work.rejected, work.reason)
 
@@ -243,7 +248,7 @@ class OwnStore:
             if known:
                 file = Collected(path, self._max_series)
             else:
-                file = Collected.create(path, sender, began, self._max_series)
+                file = Collected.create(path, sender, began, self._max_series, self._meant)
         self._files[key] = file
         while len(self._files) > self._max_open:
             self._let_go(next(iter(self._files)))

@@ -92,6 +92,9 @@ class Reception:
         """Counts the answer to a request."""
         kind = "OK" if declined is None else declined.answer.code.name
         self.counters.add(REQUESTS, receiver="otlp", transport=transport, answer=kind)
+        if declined is not None and declined.answer is not STOPPING:
+            told = f"a request over {transport} was answered {kind}: {declined.message}"
+            self._diagnostics.error(f"{transport} {kind}", told)
 
     def samples(self) -> list[Sample]:
         """For Telemetry.register."""

@@ -357,11 +357,23 @@ class RequestLog:
         for cursor in self._cursors.values():
             if not cursor.never_skipped and cursor.position < to:
                 cursor.drop(to, self._file.span(cursor.position, to))
+                if lost := cursor.dropped:
+                    self._tell_of_loss(cursor.name, lost)
+
+    def _tell_of_loss(self, name: str, points: int) -> None:
+        remedy = "see why it does not send, or raise request_log.max_bytes or max_age"
+        told = f"{name} LOSES the oldest that it has yet to send, at the bounds of the request log"
+        message = f"{told}; {points} points are lost so far; {remedy}"
+        self._diagnostics.error(f"{name} bound", message)
 
 
 def _leased(path: Path) -> Lease:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lease = Lease.take(path.with_name(path.name + ".lock"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lease = Lease.take(path.with_name(path.name + ".lock"))
+    except OSError as error:
+        hint = "name a folder that you may write: --dir, or request_log.directory"
+        raise StoreError(f"cannot write {path.parent}: {error.strerror}", hint) from error
     if lease is None:
         raise StoreBusy(
             f"the request log {path} is in use", "stop the other collector, or name another folder"

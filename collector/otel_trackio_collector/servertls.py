@@ -34,6 +34,9 @@ class ServerTls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
+            for path in (self.cert_file, self.key_file, self.client_ca_file):
+                if path is not None:
+                    path.read_bytes()  # Its error names the file, which that of ssl does not.
             context.load_cert_chain(self.cert_file, self.key_file)
             if self.client_ca_file is not None:
                 context.load_verify_locations(self.client_ca_file)

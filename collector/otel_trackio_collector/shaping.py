@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from otel_trackio_collector.forwarding import Exporter, Refused, Sent
+from otel_trackio.peer import Refused
+from otel_trackio_collector.forwarding import Exporter, Sent
 from otel_trackio_collector.otlpexport import points_of
 from otel_trackio_collector.requestlog import Entry
 from otel_trackio_collector.resolution import Fold, Resolution

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import httpx
 
+from otel_trackio.peer import RetryPolicy
 from otel_trackio_collector.clienttls import ClientTls
-from otel_trackio_collector.forwarding import Bounds, RetryPolicy
+from otel_trackio_collector.forwarding import Bounds
 from otel_trackio_collector.jsonlines import Rotation
 from otel_trackio_collector.otlpgrpc import COMPRESSION
 from otel_trackio_collector.otlphttp import PACK
@@ -20,11 +21,14 @@ from otel_trackio_collector.yamlfile import Item
 
 Keys = Mapping[str, Callable[[Item], Any]]
 
+MOST_PORT: Final = 65_535
+
 UNNEEDED: Final = object()
 """Stands for a key that may be pasted, and changes nothing here."""
 
 
 def unneeded(item: Item) -> object:
+    item.note("changes nothing here")
     return UNNEEDED
 
 
@@ -136,6 +140,15 @@ def url(item: Item) -> str:
     if not host:
         raise item.error(f"{item.path} names no host", "such as https://HOST:PORT")
     return text
+
+
+def address(item: Item) -> str:
+    """HOST:PORT to listen at; without a host, at all addresses."""
+    text = item.text().strip()
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > MOST_PORT:
+        raise item.error(f"{item.path} is {text!r}", "use HOST:PORT, such as 127.0.0.1:4318")
+    return f"{host or '0.0.0.0'}:{port}"
 
 
 def endpoint(item: Item) -> str:
@@ -252,7 +265,7 @@ REMOTE_WRITE: Final[Keys] = {
 
 PROMETHEUS: Final[Keys] = {
     **COMMON,
-    "endpoint": Item.text,
+    "endpoint": address,
     "const_labels": Item.mapped,
     "series_limit": Item.whole,
     "metric_expiration": Item.seconds,
@@ -262,7 +275,7 @@ PROMETHEUS: Final[Keys] = {
     "send_timestamps": unneeded,
 }
 
-STORE: Final[Keys] = {"dir": Item.path_of_file}
+STORE: Final[Keys] = {"dir": Item.path_of_file, "remote": Item.text}
 
 EXPORTERS: Final[Mapping[str, Keys]] = {
     "otlp_grpc": OTLP_GRPC,

@@ -9,9 +9,9 @@ from typing import Final
 import httpx
 
 from otel_trackio.errors import ConfigError
+from otel_trackio.otlphttp import retry_after
+from otel_trackio.peer import Retryable
 from otel_trackio_collector.clienttls import ClientTls
-from otel_trackio_collector.forwarding import Retryable
-from otel_trackio_collector.otlphttp import retry_after
 
 HEADERS: Final = {
     "Content-Encoding": "snappy",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
@@ -42,9 +42,16 @@ class Item:
     numbered: bool = True
     """Whether errors tell the line: not of what is one anyway."""
 
+    notes: list[str] = field(default_factory=list)
+    """What is said of the whole file beside errors, each with its place."""
+
     def error(self, message: str, hint: str = "") -> ConfigError:
         place = f"{self.file}:{self.line}" if self.numbered else self.file
         return ConfigError(f"{place}: {message}", hint)
+
+    def note(self, message: str) -> None:
+        """Something that whoever reads the configuration should know."""
+        self.notes.append(f"{self.file}:{self.line}: {self.path} {message}")
 
     @property
     def empty(self) -> bool:

@@ -5,21 +5,8 @@ from __future__ import annotations
 import click
 
 import otel_trackio
-from otel_trackio.cli.alerts import alerts
 from otel_trackio.cli.application import PROGRAM, Application
-from otel_trackio.cli.demo import demo
-from otel_trackio.cli.doctor import doctor
-from otel_trackio.cli.edit import mv, tag
-from otel_trackio.cli.get import get
-from otel_trackio.cli.imports import import_
-from otel_trackio.cli.info import info
 from otel_trackio.cli.invocation import Invocation, shared_options
-from otel_trackio.cli.ls import ls
-from otel_trackio.cli.remote import remote
-from otel_trackio.cli.rm import rm
-from otel_trackio.cli.run import run
-from otel_trackio.cli.sync import pull, sync
-from otel_trackio.cli.watch import watch
 
 __all__ = ["main"]
 
@@ -34,12 +21,25 @@ Exit codes:
 
 
 SECTIONS = {
-    "Record": [run],
-    "Look": [ls, info, get, watch, alerts],
-    "Change": [tag, mv, rm],
-    "Share": [sync, pull, remote, import_],
-    "More": [doctor, demo],
+    "Record": {"run": "run:run"},
+    "Look": {
+        "ls": "ls:ls",
+        "info": "info:info",
+        "get": "get:get",
+        "watch": "watch:watch",
+        "alerts": "alerts:alerts",
+    },
+    "Change": {"tag": "edit:tag", "mv": "edit:mv", "rm": "rm:rm"},
+    "Share": {
+        "sync": "sync:sync",
+        "pull": "sync:pull",
+        "remote": "remote:remote",
+        "replay": "replay:replay",
+        "import": "imports:import_",
+    },
+    "More": {"doctor": "doctor:doctor", "demo": "demo:demo"},
 }
+"""Commands by heading and name: the module here that has each, and what it is called there."""
 
 
 @click.group(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from importlib import import_module
 from io import TextIOWrapper
 from typing import Any, Final, NoReturn
 
@@ -22,26 +23,24 @@ PROGRAM: Final = "otel-trackio"
 
 WRONG, USAGE, INTERRUPTED = 1, 2, 130
 
-LATER: Final = ("replay",)
-"""Commands that the documentation names and this version may not have."""
-
 
 class Application(click.Group):
-    """Commands in sections; those of other packages are found, and loaded, by their names."""
+    """Commands in sections, each loaded when asked for: what one needs, others need not carry.
 
-    def __init__(self, sections: dict[str, Sequence[click.Command]], **settings: Any) -> None:
+    Those of other packages are found by their entry points.
+    """
+
+    def __init__(self, sections: Mapping[str, Mapping[str, str]], **settings: Any) -> None:
         super().__init__(**settings)
         self._sections = sections
-        for commands in sections.values():
-            for command in commands:
-                self.add_command(command)
+        self._places = {name: at for section in sections.values() for name, at in section.items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*self.commands, *extension.extensions()]
+        return [*self._places, *extension.extensions()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in self.commands:
-            return self.commands[cmd_name]
+        if cmd_name in self._places:
+            return self._own(cmd_name)
         known = cmd_name in extension.extensions()
         return extension.placeholder(cmd_name) if known else None
 
@@ -49,23 +48,27 @@ class Application(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name, *rest = args
-        if name in self.commands or name.startswith("-") or ctx.resilient_parsing:
+        if name in self._places or name.startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
         if name in extension.extensions():
             return name, extension.load(name), rest
         raise self._unknown(name, ctx)
 
+    def _own(self, name: str) -> click.Command:
+        module, _, attribute = self._places[name].partition(":")
+        command = getattr(import_module(f"{__package__}.{module}"), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
     def _unknown(self, name: str, context: click.Context) -> Exception:
-        if name in LATER:
-            return OtelTrackioError(f"{name!r} is not available yet", f"see {PROGRAM} --help")
         near = get_close_matches(name, self.list_commands(context), cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"see {PROGRAM} --help"
         return click.UsageError(f"no command {name!r}; {hint}")
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = {
-            heading: [(each.name or "", each.get_short_help_str(200)) for each in commands]
-            for heading, commands in self._sections.items()
+            heading: [(name, self._own(name).get_short_help_str(200)) for name in section]
+            for heading, section in self._sections.items()
         }
         rows["Beyond"] = [
             (name, extension.placeholder(name).get_short_help_str(200))

@@ -60,12 +60,14 @@ def sync(
         )
     if invocation.json:
         pushed = {"files": done.pushed.files, "bytes": done.pushed.bytes}
-        print_document({"remote": remote.url, "new": done.numbers, "live": done.live, **pushed})
+        print_document(
+            {"remote": remote.url, "new": done.numbers, "live": len(done.live), **pushed}
+        )
         return
     sent = f"{count(done.pushed.files, 'file')}, {count(done.pushed.bytes, 'byte')} sent"
     click.echo(f"{remote.url}: {sent}")
     if done.live:
-        note(f"left to live processes, which sync by themselves: {count(done.live, 'file')}")
+        note(f"left to live processes, which sync by themselves: {count(len(done.live), 'file')}")
 
 
 @click.command()

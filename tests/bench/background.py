@@ -1,7 +1,8 @@
 """What recording takes from the machine beside the training thread: processor time and memory.
 
-As a program it is the loop that is measured: `python -m tests.bench.background SECONDS [FOLDER]`
-logs to FOLDER, or does the same without us, and prints one line of JSON.
+As a program it is the loop that is measured: `python -m tests.bench.background SECONDS [FOLDER
+[ENDPOINT]]` logs to FOLDER, and sends to ENDPOINT, or does the same without us, and prints one line
+of JSON.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ WARM_UP: Final = 2.0
 def rows(quick: bool) -> list[Row]:
     seconds = 10 if quick else 20
     with tempfile.TemporaryDirectory() as dir:
-        ours = _measured(str(seconds), dir)
-    plain = _measured(str(seconds))
+        ours = measured(str(seconds), dir)
+    plain = measured(str(seconds))
     rate = f"{CALLS_A_SECOND * METRICS:,} points/s"
     own = 100 * (ours["cpu"] - plain["cpu"])
     return [
@@ -40,7 +41,8 @@ def rows(quick: bool) -> list[Row]:
     ]
 
 
-def _measured(*arguments: str) -> dict[str, float]:
+def measured(*arguments: str) -> dict[str, float]:
+    """What the program below prints."""
     command = (sys.executable, "-m", "tests.bench.background", *arguments)
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
     found: dict[str, float] = json.loads(output)
@@ -60,15 +62,15 @@ def _dropped(metrics: dict[str, float], step: int) -> None:
     pass
 
 
-def _recording(dir: str) -> Log:
+def _recording(dir: str, endpoint: str) -> Log:
     import otel_trackio
 
-    return otel_trackio.init("bench", dir=dir).log
+    return otel_trackio.init("bench", dir=dir, otlp_endpoint=endpoint).log
 
 
-def _main(seconds: str, dir: str = "") -> None:
+def _main(seconds: str, dir: str = "", endpoint: str = "") -> None:
     process = psutil.Process()
-    log = _recording(dir) if dir else _dropped
+    log = _recording(dir, endpoint) if dir else _dropped
     _loop(log, 0, WARM_UP)
     memory, cpu, begin = process.memory_info().rss, time.process_time(), time.perf_counter()
     _loop(log, WARM_UP, float(seconds))

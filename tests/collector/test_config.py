@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from otel_trackio.errors import ConfigError
+from otel_trackio.peer import RetryPolicy
 from otel_trackio_collector.clienttls import ClientTls
 from otel_trackio_collector.config import Config, Listen
 from otel_trackio_collector.configfile import from_file, from_text
 from otel_trackio_collector.configflags import from_flags
-from otel_trackio_collector.forwarding import Bounds, RetryPolicy
+from otel_trackio_collector.forwarding import Bounds
 from otel_trackio_collector.jsonlines import Rotation
 from otel_trackio_collector.resolution import Resolution
 from otel_trackio_collector.selection import Rule, Selection
@@ -112,6 +113,7 @@ def test_every_word_is_understood() -> None:
 def test_what_is_not_needed_is_said() -> None:
     """Pasted parts that change nothing here are no errors: each gets a sentence with its line."""
     assert full().notes == (
+        "full.yaml:47: service.telemetry.metrics changes nothing here",
         "full.yaml:53: service.pipelines.traces is left out: only metrics are taken here",
         "full.yaml:38: processors.memory_limiter is not needed here: "
         "what is in flight is bounded already, and the rest is on disk",
@@ -119,6 +121,8 @@ def test_what_is_not_needed_is_said() -> None:
         "requests are joined when they are sent, and none waits in memory",
         "full.yaml:43: extensions.file_storage is not needed here: "
         "every request is on disk; request_log.directory says where",
+        "full.yaml:30: exporters.otlp_http/far.sending_queue.queue_size changes nothing here",
+        "full.yaml:30: exporters.otlp_http/far.sending_queue.batch.max_size changes nothing here",
     )
 
 

@@ -12,20 +12,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from otel_trackio.endpoint import url_of
+from otel_trackio.peer import Refused, Retryable, RetryPolicy
 from otel_trackio_collector.collector import Collector
 from otel_trackio_collector.config import Config
 from otel_trackio_collector.configfile import from_text
-from otel_trackio_collector.forwarding import (
-    Bounds,
-    Exporter,
-    Forwarder,
-    Refused,
-    Retryable,
-    RetryPolicy,
-    Sent,
-)
+from otel_trackio_collector.forwarding import Bounds, Exporter, Forwarder, Sent
 from otel_trackio_collector.otlpexport import OtlpExporter
-from otel_trackio_collector.otlphttp import HttpPeer, url_of
+from otel_trackio_collector.otlphttp import HttpPeer
 from otel_trackio_collector.requestlog import Entry, RequestLog
 from otel_trackio_collector.standing import Standing
 from tests.collector.made import gauge, points

@@ -13,7 +13,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 
-from otel_trackio_collector.forwarding import Retryable, Sent
+from otel_trackio.peer import Retryable
+from otel_trackio_collector.forwarding import Sent
 from otel_trackio_collector.jsonlines import JsonLines, Rotation, line
 from otel_trackio_collector.requestlog import Entry
 from tests.collector.made import every_point, gauge, requests

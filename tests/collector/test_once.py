@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 
 from otel_trackio import Api, layout
 from otel_trackio.lease import Lease
-from otel_trackio_collector.forwarding import Retryable
+from otel_trackio.peer import Retryable
 from otel_trackio_collector.ownstore import OwnStore
 from otel_trackio_collector.requestlog import Entry
 from tests.collector.otlp import (

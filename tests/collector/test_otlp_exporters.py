@@ -20,16 +20,18 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 
+from otel_trackio.endpoint import url_of
 from otel_trackio.errors import ConfigError
+from otel_trackio.peer import Refused, Retryable
 from otel_trackio_collector.admission import Admission, Limits, Tokens
 from otel_trackio_collector.clienttls import ClientTls
-from otel_trackio_collector.forwarding import Refused, Retryable, Sent
+from otel_trackio_collector.forwarding import Sent
 from otel_trackio_collector.grpcreceiver import GrpcReceiver
 from otel_trackio_collector.httpreceiver import metrics_app
 from otel_trackio_collector.httpserver import HttpServer
 from otel_trackio_collector.otlpexport import OtlpExporter
 from otel_trackio_collector.otlpgrpc import COMPRESSION, METHOD, GrpcPeer
-from otel_trackio_collector.otlphttp import PACK, HttpPeer, url_of
+from otel_trackio_collector.otlphttp import PACK, HttpPeer
 from otel_trackio_collector.otlpstatus import RETRY_DETAILS, STATUS_DETAILS
 from otel_trackio_collector.reception import Reception
 from otel_trackio_collector.requestlog import Entry, RequestLog

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from otel_trackio_collector.forwarding import Retryable, Sent
+from otel_trackio.peer import Retryable
+from otel_trackio_collector.forwarding import Sent
 from otel_trackio_collector.remotewrite import RemoteWrite
 from tests.collector.relay import LOSE_ANSWER, Answer, Relay
 from tests.collector.test_promtranslate import T, histogram

@@ -15,7 +15,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 
-from otel_trackio_collector.forwarding import Forwarder, Refused, Retryable, Sent
+from otel_trackio.peer import Refused, Retryable
+from otel_trackio_collector.forwarding import Forwarder, Sent
 from otel_trackio_collector.remotewrite import RemoteWrite
 from otel_trackio_collector.requestlog import Entry, RequestLog
 from otel_trackio_collector.resolution import KEEPS, Fold, Keep, Resolution

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from otel_trackio.errors import ConfigError
+from otel_trackio.peer import Retryable
 from otel_trackio_collector.clienttls import ClientTls
-from otel_trackio_collector.forwarding import Retryable, Sent
+from otel_trackio_collector.forwarding import Sent
 from otel_trackio_collector.remotewrite import RemoteWrite
 from otel_trackio_collector.vocabulary import basic
 from tests.collector.relay import Answer, Relay

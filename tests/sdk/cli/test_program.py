@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.sdk.cli.conftest import Program
 
 LOOKING = ("ls", "info", "get", "watch", "alerts")
-COMMANDS = (*LOOKING, "tag", "mv", "rm", "sync", "pull", "import", "doctor", "demo")
+COMMANDS = (*LOOKING, "tag", "mv", "rm", "sync", "pull", "replay", "import", "doctor", "demo")
 
 
 def test_without_a_command_it_shows_its_help(
@@ -113,7 +113,6 @@ def test_shared_options_stand_before_the_command_or_after_it(
         (("rm", "small", "smal", "--yes"), 1, "no run 'smal'; did you mean digits/small"),
         (("info", "digits"), 1, "'digits' is a project; otel-trackio ls digits"),
         (("info", "digits/xyz"), 1, "no run 'digits/xyz'; otel-trackio ls shows what there is"),
-        (("replay", "x"), 1, "'replay' is not available yet; see otel-trackio --help"),
         (("run",), 2, "no command; as in: otel-trackio run python train.py"),
     ],
 )
@@ -284,13 +283,14 @@ def test_ctrl_c_ends_it_without_a_word(own: Program) -> None:
 INTERRUPTED = f"""
 import os, click
 from otel_trackio.cli import main
+from otel_trackio.cli.demo import demo
 
-@main.command()
-def wait():
+def wait(**options):
     os.kill(os.getpid(), {int(signal.SIGINT)})
     click.pause()
 
-main(["wait"])
+demo.callback = wait
+main(["demo"])
 """
 
 

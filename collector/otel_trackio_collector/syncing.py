@@ -1,0 +1,118 @@
+"""The own store with a remote: what it holds is synced there, as often as a run's process would."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from otel_trackio import layout
+from otel_trackio.cadence import REMOTE, Cadence, Past, chance, due
+from otel_trackio.diagnostics import Diagnostics
+from otel_trackio.errors import RemoteError, StoreBusy, StoreError
+from otel_trackio.remote import Remote
+from otel_trackio.threads import started
+from otel_trackio_collector.collected import PREFIX
+from otel_trackio_collector.forwarding import Exporter, Sent
+from otel_trackio_collector.requestlog import Entry
+from otel_trackio_collector.standing import counts_of
+
+CLOSING_SECONDS: Final = 15.0
+"""How long an end waits for the last sync; what is left then, the next start brings."""
+
+
+class Syncing:
+    """The store, whose runs in `dir` it syncs to a remote. An `Exporter`.
+
+    A remote that cannot be reached holds no request up: runs wait for it in their files.
+    """
+
+    def __init__(
+        self, store: Exporter, dir: Path, remote: Remote, cadence: Cadence = REMOTE
+    ) -> None:
+        self.name = store.name
+        self._store = store
+        self._dir = dir
+        self._remote = remote
+        self._cadence = cadence
+        self._past = Past(time.monotonic(), chance=chance())
+        self._synced: dict[Path, int] = {}
+        self._diagnostics = Diagnostics()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sync runs", daemon=True)
+        started(self._thread)
+
+    def export(self, entries: Sequence[Entry]) -> Sent:
+        """See `Exporter`."""
+        return self._store.export(entries)
+
+    def counts(self) -> dict[str, int]:
+        """The store's own."""
+        return counts_of(self._store)
+
+    def close(self) -> None:
+        self._store.close()
+        self._closing.set()
+        self._thread.join(CLOSING_SECONDS)
+
+    def _run(self) -> None:
+        closing = False
+        while not closing:
+            left = due(self._cadence, self._past) - time.monotonic()
+            closing = self._closing.wait(max(0.0, left))
+            error = self._tried()
+            self._past = replace(
+                self._past,
+                tried=time.monotonic(),
+                failures=self._past.failures + 1 if error else 0,
+                retry_after=getattr(error, "retry_after", None) or 0.0,
+                chance=chance(),
+            )
+
+    def _tried(self) -> Exception | None:
+        """What kept it from syncing, once that is told."""
+        try:
+            self._sync()
+        except Exception as error:  # noqa: BLE001 (the thread must live)
+            kind = error.kind if isinstance(error, RemoteError) else "failed"
+            told = f"cannot sync runs to {self._remote.url}: {error} (it is tried again)"
+            self._diagnostics.error(f"sync.{kind}", told)
+            return error
+        return None
+
+    def _sync(self) -> None:
+        from otel_trackio.sync import sync  # Loads pyarrow, which is not light.
+
+        changed = {folder: _changed(folder) for folder in layout.run_dirs(self._dir)}
+        new = [each for each, when in changed.items() if when > self._synced.get(each, 0)]
+        if not new and not self._past.failures:
+            return
+        held: set[Path] = set()
+        try:
+            held = {path.parent for path in sync(self._dir, new, self._remote).live}
+        except StoreBusy:
+            raise
+        except StoreError as error:  # One of the files: all else was sent.
+            self._diagnostics.error("sync.file", f"cannot sync a run: {error}")
+        self._synced |= {folder: changed[folder] for folder in new if folder not in held}
+
+
+def _changed(folder: Path) -> int:
+    """When a run that was collected has changed last, in ns; 0 for any other."""
+    files = [path.name for path in layout.run_files(folder)]
+    if not any(name.startswith(PREFIX) for name in files):
+        return 0
+    return max((_written(folder / name) for name in files), default=0)
+
+
+def _written(path: Path) -> int:
+    found = 0
+    for each in (path, path.with_suffix(".db-wal")):
+        try:
+            found = max(found, each.stat().st_mtime_ns)
+        except FileNotFoundError:
+            continue
+    return found
