@@ -289,6 +289,33 @@ class Rows(BaseModel):
     rows: list[list[Any]]
 
 
+class Distribution(BaseModel):
+    """What a histogram metric of a run measured, all ranks together, in columns and rows.
+
+    A column begins at `x`, a step or a time in ms, and is `width` wide; where nothing was recorded
+    there is none. `cells` are, by column, how many values each row holds: those above one of
+    `edges` and up to the next, null where an end is not known. `even` says whether rows with known
+    ends are of one height in values, else they are buckets as recorded. `mean`, `min` and `max` are
+    null where they are not known; `nonfinite` values are not among `count`. Of what was recorded
+    one in `every` was read, and `skipped` made no sense.
+    """
+
+    version: int
+    axis: Literal["step", "time"]
+    width: float
+    x: list[float]
+    edges: list[float | None]
+    even: bool
+    cells: list[list[float]]
+    count: list[float]
+    mean: list[float | None]
+    min: list[float | None]
+    max: list[float | None]
+    nonfinite: list[float]
+    every: int
+    skipped: int
+
+
 class Alert(BaseModel):
     """What a run asked people to look at, or what a rule found in it; `rule` is that rule's id."""
 

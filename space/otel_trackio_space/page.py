@@ -41,7 +41,10 @@ class Files(StaticFiles):
 
 
 def head() -> str:
-    """What the page loads; modules are named so that a browser need not find them one by one."""
+    """What the page loads; modules are named so that a browser need not find them one by one.
+
+    Those in folders come when a run needs them.
+    """
     modules = sorted(path.name for path in UI.glob("*.js") if path.name != "main.js")
     links = [f'<link rel="modulepreload" href="/ui/{name}">' for name in modules]
     return "\n".join([*links, '<script type="module" src="/ui/main.js"></script>'])

@@ -18,6 +18,7 @@ from otel_trackio_space.answers import MAX_KEYS, MAX_TEXT, Text
 from otel_trackio_space.attempts import attempts_of
 from otel_trackio_space.changes import Changes, Stream
 from otel_trackio_space.charts import charts
+from otel_trackio_space.distributions import distribution
 from otel_trackio_space.figures import Figures
 from otel_trackio_space.readers import Readers
 from otel_trackio_space.shelf import Shelf
@@ -185,6 +186,17 @@ async def records(
             found = entry.run.records(kind, latest=limit + 1)
         latest = [lists.record(each, brief) for each in found[-limit:]]
         return {"version": shown.version, "records": latest, "more": len(found) > limit}
+
+    return await _answer(request, content)
+
+
+@router.get("/runs/{run_id:path}/distributions", response_model=answers.Distribution)
+async def distributions(request: Request, run_id: str, key: Text) -> Response:
+    """What a histogram metric of a run measured, over its steps, or over time if it has none."""
+
+    def content(shelf: Shelf) -> Any:
+        shown = shelf.look()
+        return {"version": shown.version, **distribution(shelf, shown.run(run_id), key)}
 
     return await _answer(request, content)
 

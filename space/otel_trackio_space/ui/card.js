@@ -8,6 +8,7 @@ import { number, plural } from "./format.js";
 import { icon } from "./icons.js";
 import { fillLegend } from "./legend.js";
 import { leftOut, summaryOf } from "./lines.js";
+import { fillTitle } from "./metricname.js";
 import { rowsAt } from "./reading.js";
 import { shownUnit } from "./unit.js";
 
@@ -50,13 +51,10 @@ export class Card {
 
   #build() {
     const id = `ot-card-${++made}`;
-    const { key, unit, description } = this.metric;
+    const { key, unit } = this.metric;
     const shown = shownUnit(unit, "", 0).text;
-    const name = el(
-      "h3",
-      { class: "card-title", id: `${id}-t`, title: [key, description].filter(Boolean).join("\n") },
-      this.title,
-    );
+    this.name = el("h3", { class: "card-title", id: `${id}-t` });
+    this.call();
     this.notes = el("div", { class: "card-notes" });
     this.summary = el("p", { class: "unseen", id: `${id}-s` });
     this.legend = el("ul", { class: "legend", hidden: true });
@@ -75,7 +73,7 @@ export class Card {
       el(
         "div",
         { class: "card-head" },
-        name,
+        this.name,
         shown ? el("span", { class: "soft" }, shown) : null,
         this.#buttons(),
       ),
@@ -84,6 +82,11 @@ export class Card {
       this.legend,
       this.summary,
     );
+  }
+
+  /** @param {import("./attributes.js").About} [about] what tells it from its like */
+  call(about) {
+    fillTitle(this.name, this.metric, this.title, about);
   }
 
   #buttons() {

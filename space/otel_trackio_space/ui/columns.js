@@ -1,5 +1,6 @@
 /** The columns that a table of runs may have, and what a run has in each. Knows no DOM. */
 
+import { aboutsOf, parsed } from "./attributes.js";
 import { leaves } from "./nested.js";
 
 /**
@@ -9,6 +10,8 @@ import { leaves } from "./nested.js";
  * @property {string} part "run", "config", "summary", "last", "min" or "max".
  * @property {string} key The fact, path or metric.
  * @property {"text"|"number"|"time"|"duration"|"tags"|"state"|"name"} shows How to write it.
+ * @property {string} [name] The title without attributes.
+ * @property {string} [about] What tells a metric from others of its name.
  * @property {boolean} numeric Whether it stands to the right, and can be an axis.
  */
 
@@ -40,13 +43,19 @@ const NUMERIC = new Set(["number", "time", "duration"]);
  * @returns {Column[]}
  */
 export function possible(runs, metrics) {
+  const drawn = metrics.filter((metric) => metric.kind !== "histogram");
+  const abouts = aboutsOf(drawn.map(({ key }) => key));
   return [
     ...FACTS.map(([key, title, shows]) => column("run", key, title, shows)),
     ...nestedColumns("config", runs),
     ...nestedColumns("summary", runs),
-    ...metrics
-      .filter((metric) => metric.kind !== "histogram")
-      .flatMap(({ key }) => OF_METRIC.map((of) => column(of, key, `${key} ${of}`, "number"))),
+    ...drawn.flatMap(({ key }) =>
+      OF_METRIC.map((of) => ({
+        ...column(of, key, `${key} ${of}`, "number"),
+        name: `${parsed(key).name} ${of}`,
+        about: abouts.get(key)?.brief ?? "",
+      })),
+    ),
   ];
 }
 

@@ -1,8 +1,9 @@
 /** What a series of the hardware measures, and on what device: `hw.power{hw.id=0}`. Knows no DOM. */
 
+import { commonOf, parsed } from "./attributes.js";
 import { COLOURS, inkOf } from "./colour.js";
 
-/** @typedef {{key: string, name: string, attributes: [string, string][]}} Series */
+/** @typedef {import("./attributes.js").Series} Series */
 
 /** Attributes that identify the device; the others say what of it is measured. */
 const DEVICE = ["hw.id", "gpu.index", "hw.name", "system.device", "network.interface.name"];
@@ -17,21 +18,6 @@ const FIRST = ["hw.gpu.utilization", "hw.gpu.memory.usage", "hw.power", "hw.temp
 
 /** Letters of a device's id that are shown. */
 const ID_LENGTH = 12;
-
-/**
- * A key taken apart. A key without attributes is a name alone.
- * @param {string} key
- * @returns {Series}
- */
-export function parsed(key) {
-  const found = /^([^{]+)\{(.*)\}$/s.exec(key);
-  if (!found) return { key, name: key, attributes: [] };
-  const attributes = found[2].split(/,(?=[^,={}]+=)/).map((each) => {
-    const at = each.indexOf("=");
-    return [each.slice(0, at), each.slice(at + 1)];
-  });
-  return { key, name: found[1], attributes };
-}
 
 /**
  * One chart a measure: series of one name, whichever device they are of.
@@ -69,7 +55,9 @@ function compare(one, other) {
 export function label(series, measure) {
   const device = valueOf(series, CALLED);
   const gpu = series.name.startsWith("hw.gpu.") || valueOf(series, ["hw.type"]) === "gpu";
-  const beside = new Set(measure.series.map(besides)).size > 1 ? besides(series) : "";
+  const common = commonOf(measure.series);
+  const telling = series.attributes.filter(([name, value]) => common.get(name) !== value);
+  const beside = besides({ attributes: telling });
   return [device === undefined ? "" : called(device, gpu), beside].filter(Boolean).join(" ");
 }
 

@@ -1,12 +1,15 @@
 /** A table that scrolls in its box and draws only the rows near what shows, so it may be long. */
 
 import { attribute, el, fill, oncePerFrame } from "./dom.js";
+import { named } from "./metricname.js";
 import { near } from "./table.js";
 
 /**
  * @typedef {object} GridColumn
  * @property {string} id
  * @property {string} title
+ * @property {string} [name] What of the title stands above `about`.
+ * @property {string} [about]
  * @property {any} [head] What stands in the heading instead of the title.
  * @property {boolean} [numeric]
  * @property {boolean} [fixed] Stays in place while the others scroll sideways.
@@ -96,7 +99,7 @@ export class Grid {
     const arrow = is ? el("span", { class: "arrow", "aria-hidden": "true" }, order.down ? "↓" : "↑") : null;
     const press = { click: () => this.onSort(column.id) };
     const content = column.sorts
-      ? el("button", { type: "button", title: column.title, on: press }, el("span", {}, column.title), arrow)
+      ? el("button", { type: "button", title: column.title, on: press }, el("span", {}, named(column.name ?? column.title, column.about)), arrow)
       : (column.head ?? el("span", { title: column.title }, column.title));
     return el(
       "th",

@@ -1,5 +1,6 @@
 /** Page Metrics: the curves of all metrics, in sections. */
 
+import { aboutsOf } from "./attributes.js";
 import { until } from "./alertmark.js";
 import { Card } from "./card.js";
 import { arrange, attribute, el, fill, oncePerFrame } from "./dom.js";
@@ -92,12 +93,20 @@ class Board {
     this.toolbar.root.hidden = catalog.runs ? !catalog.metrics.some(isCurve) : catalog.projects?.length === 0;
     this.list.style.setProperty("--columns", view.now.columns || "auto-fill");
     attribute(this.list, "data-columns", view.now.columns ? "set" : null);
+    this.abouts = this.#aboutsOf(catalog.metrics ?? []);
     const kept = new Set();
     const roots = sections.map((section) => this.#section(section, kept));
     for (const [key, card] of this.#cards) if (!kept.has(key)) this.#drop(key, card);
     arrange(this.list, roots.length ? roots : [this.#nothing(error)]);
     this.#fullScreen();
     this.drawSoon();
+  }
+
+  /** Worked out once for each list of metrics. */
+  #aboutsOf(metrics) {
+    if (this.told !== metrics) this.abouts = aboutsOf(metrics.map(({ key }) => key));
+    this.told = metrics;
+    return this.abouts;
   }
 
   #section(section, kept) {
@@ -123,7 +132,9 @@ class Board {
       card.root.card = card;
       this.observer.observe(card.root);
     }
-    return this.#cards.get(name);
+    const card = this.#cards.get(name);
+    card.call(this.abouts.get(metric.key));
+    return card;
   }
 
   #drop(name, card) {
@@ -148,6 +159,8 @@ class Board {
         [0, 1, 2, 3, 4, 5].map(() => el("div", { class: "card chart waiting" })),
       );
     if (view.now.metrics && !error) return el("p", { class: "empty" }, "No metric matches the filter.");
+    if (catalog.metrics?.some(({ kind }) => kind === "histogram"))
+      return el("p", { class: "empty" }, "No curves recorded yet. Distributions are on the page of each run.");
     return el("p", { class: "empty" }, "No metrics recorded yet; they show up here by themselves.");
   }
 
@@ -253,6 +266,7 @@ class Board {
     if (this.#open?.metric.key === key) return;
     this.#close();
     this.#open = new Card(metric, metric.key, this, { full: true });
+    this.#open.call(this.abouts.get(key));
     fill(this.dialog, this.#open.root);
     this.dialog.append(this.tooltip.box); // What is not in the dialog would be under it.
     this.dialog.showModal();

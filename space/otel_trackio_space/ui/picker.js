@@ -4,6 +4,7 @@ import { OF_METRIC } from "./columns.js";
 import { openDialog } from "./dialog.js";
 import { el, fill } from "./dom.js";
 import { plural } from "./format.js";
+import { named } from "./metricname.js";
 
 /** Lines that are shown before a search must narrow them. */
 const MOST = 200;
@@ -71,7 +72,7 @@ function linesOf(columns) {
     const part = OF_METRIC.includes(column.part) ? "metric" : column.part;
     const name = `${part}:${column.key}`;
     const title = part === "metric" ? column.key : column.title;
-    if (!found.has(name)) found.set(name, { part, title, text: title.toLowerCase(), columns: [] });
+    if (!found.has(name)) found.set(name, { part, title, about: column.about, text: title.toLowerCase(), columns: [] });
     found.get(name).columns.push(column);
   }
   return [...found.values()];
@@ -92,7 +93,7 @@ function sections(lines, ids, toggle) {
   });
 }
 
-function lineOf({ title, columns }, ids, toggle) {
+function lineOf({ title, about, columns }, ids, toggle) {
   const boxes = columns.map((column) => {
     const change = (event) => toggle(column.id, event.target.checked);
     const box = el("input", { type: "checkbox", checked: ids.has(column.id), on: { change } });
@@ -103,7 +104,7 @@ function lineOf({ title, columns }, ids, toggle) {
   return el(
     "div",
     { class: "picker-metric", role: "group", "aria-label": title },
-    el("span", { class: "ellipsis", title }, title),
+    el("span", { class: "ellipsis", title }, named(title, about)),
     boxes,
   );
 }

@@ -37,6 +37,7 @@ class RunPage {
   #run = null;
   #asked = 0;
   #timer = 0;
+  #distributions = null;
 
   constructor(root, context) {
     this.context = context;
@@ -52,8 +53,8 @@ class RunPage {
     this.alerts = el("section", { class: "run-alerts", "aria-label": "Alerts" });
     this.records = new Records(context);
     this.charts = new RunCharts(context);
-    const jump = () => this.records.element.scrollIntoView();
-    this.jump = el("button", { type: "button", class: "link", on: { click: jump } }, "Tables and images");
+    this.spread = el("section", { class: "wall-group", "aria-label": "Distributions", hidden: true });
+    this.jumps = [jumpTo("Distributions", this.spread), jumpTo("Tables and images", this.records.element)];
     this.python = el("pre", { class: "mono", tabindex: 0 });
     this.#build();
     const { catalog, view } = context;
@@ -72,6 +73,7 @@ class RunPage {
     for (const stop of this.stops) stop();
     this.records.close();
     this.charts.close();
+    this.#distributions?.close();
   }
 
   #build() {
@@ -104,10 +106,10 @@ class RunPage {
         this.config.element,
         load,
       ),
-      el("div", { class: "run-main" }, this.alerts, this.charts.element, this.records.element),
+      el("div", { class: "run-main" }, this.alerts, this.charts.element, this.spread, this.records.element),
     );
-    this.body.hidden = this.jump.hidden = true;
-    add(this.charts.bar, this.jump);
+    this.body.hidden = true;
+    add(this.charts.bar, this.jumps);
     add(this.root, this.head, this.banner, this.body);
   }
 
@@ -148,7 +150,7 @@ class RunPage {
     this.#alerts(own);
     this.charts.mark(own);
     this.records.show(this.id, Object.fromEntries(KINDS.map((kind, at) => [kind, found[at].records])));
-    this.jump.hidden = found.every(({ records }) => records.length === 0);
+    this.jumps[1].hidden = found.every(({ records }) => records.length === 0);
   }
 
   /** The latest; page Alerts has them all. */
@@ -186,6 +188,19 @@ class RunPage {
     this.config.show(run.config);
     this.python.textContent = run.python;
     this.charts.show(run);
+    this.#spread(run);
+  }
+
+  /** Distributions, whose modules come where a run has any. */
+  async #spread(run) {
+    const found = run.metrics.filter(({ kind }) => kind === "histogram");
+    this.spread.hidden = this.jumps[0].hidden = found.length === 0;
+    if (!found.length) return;
+    const asked = this.#asked;
+    const { Distributions } = await import("./distribution/section.js");
+    if (asked !== this.#asked) return;
+    this.#distributions ??= new Distributions(this.context, this.spread);
+    this.#distributions.show(run, found);
   }
 
   /** The run with its place among the others, which gives it its colour. */
@@ -276,4 +291,10 @@ class RunPage {
       shown.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]),
     );
   }
+}
+
+/** A button, hidden as yet, that leads down the page. */
+function jumpTo(text, place) {
+  const click = () => place.scrollIntoView();
+  return el("button", { type: "button", class: "link", hidden: true, on: { click } }, text);
 }

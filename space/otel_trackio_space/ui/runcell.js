@@ -18,6 +18,9 @@ const WIDTHS = {
   text: [7, 26],
 };
 
+/** The greatest width of a column whose heading says what tells a metric from its like. */
+const ABOUT = 24;
+
 /** Characters that the padding of a cell, and an arrow in the heading, take. */
 const BESIDE = 3;
 
@@ -96,8 +99,9 @@ export function textOf(column, value) {
  * @param {import("./table.js").Row[]} rows
  */
 export function widthOf(column, rows) {
-  const [least, most] = WIDTHS[column.shows];
-  let longest = column.title.length;
+  const [least, usual] = WIDTHS[column.shows];
+  const most = column.about ? ABOUT : usual;
+  let longest = Math.max((column.name ?? column.title).length, column.about?.length ?? 0);
   for (const row of rows.slice(0, SAMPLE)) {
     const value = row.cells[column.id];
     if (value !== undefined) longest = Math.max(longest, textOf(column, value).length);

@@ -1,5 +1,6 @@
 /** All curves of one run, training beside hardware, on one clock. */
 
+import { aboutsOf } from "./attributes.js";
 import { marksOf } from "./alertmark.js";
 import { clockChoice, resetButton } from "./clock.js";
 import { inkOf } from "./colour.js";
@@ -64,10 +65,11 @@ export class RunCharts {
     const drawn = run.metrics.filter((metric) => metric.kind !== "histogram");
     const isSystem = ({ key }) => key.startsWith("hw.") || key.startsWith("system.");
     const placed = { ...run, order: catalog.byId.get(run.id)?.order ?? 0 };
+    const abouts = aboutsOf(run.metrics.map(({ key }) => key));
     const training = drawn
       .filter((metric) => !isSystem(metric))
       .sort((one, other) => isResult(other) - isResult(one) || compare(one.key, other.key))
-      .map((metric) => this.#curve(metric, placed));
+      .map((metric) => ({ ...this.#curve(metric, placed), about: abouts.get(metric.key) }));
     const hardware = measures(drawn.filter(isSystem)).map((measure) => this.#measure(measure, placed));
     this.bar.hidden = drawn.length === 0;
     this.wall.element.classList.toggle("pair", training.length > 0 && hardware.length > 0);

@@ -6,6 +6,7 @@ import { lastOf } from "./curves.js";
 import { el, fill } from "./dom.js";
 import { number } from "./format.js";
 import { fillLegend } from "./legend.js";
+import { fillTitle } from "./metricname.js";
 import { rowsAt } from "./reading.js";
 
 const HEIGHT = 170;
@@ -39,16 +40,28 @@ export class Tile {
     this.legend = el("ul", { class: "legend" });
     this.last = el("strong");
     this.unit = el("span", { class: "soft" });
-    const title = el("h3", { title: card.description || card.id }, card.title);
+    this.title = el("h3");
+    this.#call();
     this.element = el(
       "section",
       { class: "card tile", "aria-label": card.title },
-      el("header", {}, title, el("span", { class: "tile-last" }, this.last, " ", this.unit)),
+      el("header", {}, this.title, el("span", { class: "tile-last" }, this.last, " ", this.unit)),
       this.host,
       this.note,
       this.legend,
     );
     this.chart = new Chart(this.host, this.#hooks(), "clock");
+  }
+
+  /** Shows a card of the same curves. @param {import("./wall.js").Card} card */
+  become(card) {
+    this.card = card;
+    this.#call();
+  }
+
+  #call() {
+    const { id, description, title, about } = this.card;
+    fillTitle(this.title, { key: id, description }, title, about);
   }
 
   close() {

@@ -58,6 +58,13 @@ export class Tooltip {
     this.#place(place);
   }
 
+  /** Shows other content at a place. */
+  tell(content, place) {
+    fill(this.box, content);
+    this.box.hidden = false;
+    this.#place(place);
+  }
+
   hide() {
     this.box.hidden = true;
   }

@@ -7,6 +7,7 @@
  * @property {string} title
  * @property {string} unit
  * @property {string} description
+ * @property {import("./attributes.js").About} [about] what tells it from its like
  * @property {string[]} keys the metrics whose curves it shows
  * @property {(found: {curve: object, key: string}[]) => Ink[]} inks how its curves are called and look
  *
@@ -90,7 +91,7 @@ export class Wall {
   /** Makes the tiles that are new, and lets go of those that are no more. */
   #arrange(groups) {
     const cards = groups.flatMap((group) => group.cards);
-    for (const card of cards) if (this.#tiles.has(card.id)) this.#tiles.get(card.id).card = card;
+    for (const card of cards) this.#tiles.get(card.id)?.become(card);
     const seen = JSON.stringify(groups.map(({ title, cards: own }) => [title, own.map(({ id }) => id)]));
     if (seen === this.#seen) return;
     this.#seen = seen;

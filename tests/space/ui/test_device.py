@@ -26,11 +26,11 @@ def test_a_key_is_taken_apart_as_it_was_made() -> None:
     """Name and attributes come back; a comma within a value is no new attribute."""
     attributes = '{"hw.id":"0, really","hw.sensor_location":"gpu"}'
     key = key_of(Series("hw.temperature", attributes=attributes))
-    found = evaluate("device.js", "m.parsed(given)", key)
+    found = evaluate("attributes.js", "m.parsed(given)", key)
 
     assert found["name"] == "hw.temperature"
     assert found["attributes"] == [["hw.id", "0, really"], ["hw.sensor_location", "gpu"]]
-    assert evaluate("device.js", "m.parsed(given)", "odd {x")["name"] == "odd {x"
+    assert evaluate("attributes.js", "m.parsed(given)", "odd {x")["name"] == "odd {x"
 
 
 def test_devices_of_a_measure_share_a_chart() -> None:
@@ -54,6 +54,14 @@ def test_devices_of_a_measure_share_a_chart() -> None:
     ]
     ids = evaluate("device.js", "m.devices(m.measures(given))", [metric(key) for key in keys])
     assert ids == ["2", "10", "GPU-1"]
+
+
+def test_a_curve_is_called_by_what_differs() -> None:
+    """What all curves of a chart have in common is told of none."""
+    keys = [f"system.network.io{{direction={side},host.name=a}}" for side in ("in", "out")]
+    expression = "m.measures(given).map((one) => one.series.map((each) => m.label(each, one)))"
+
+    assert evaluate("device.js", expression, [metric(key) for key in keys]) == [["in", "out"]]
 
 
 @given(st.lists(TEXTS, max_size=4), TEXTS)
