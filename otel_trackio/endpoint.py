@@ -50,6 +50,7 @@ def endpoint(value: object) -> str:
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
+        (host or "").encode("idna")  # Names that no host can have.
     except ValueError:
         raise ValueError(_URL) from None
     if parts.scheme not in ("http", "https") or not host or not text.isprintable() or " " in text:
@@ -59,6 +60,12 @@ def endpoint(value: object) -> str:
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError(f"{_URL}, with its credentials in OTEL_TRACKIO_OTLP_HEADERS")
     return url_of(text.rstrip("/"))
+
+
+def is_here(url: str) -> bool:
+    """Whether it is on this machine, by its name."""
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def shown(text: str) -> str:
@@ -71,11 +78,11 @@ def headers(value: object) -> Headers:
     if isinstance(value, Headers):
         return value
     if isinstance(value, Mapping):
-        pairs = [(str(name), str(text)) for name, text in value.items()]
+        pairs = [(str(name), str(text).strip()) for name, text in value.items()]
     else:
         parts = [part.partition("=") for part in str(value).split(",") if part.strip()]
         pairs = [
-            (name.strip(), unquote(text.strip()) if equals else "\0")
+            (name.strip(), unquote(text).strip() if equals else "\0")
             for name, equals, text in parts
         ]
     if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(text) for name, text in pairs):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 
 from otel_trackio import pointlog
@@ -13,16 +13,25 @@ from otel_trackio.model import NO_STEP, Columns, Histogram, Points
 from otel_trackio.ranges import ROW_BYTES
 
 
-def points(db: sqlite3.Connection, first: int, last: int) -> dict[int, Columns]:
-    """By the id of their series, times and values as recorded. The rest of the file is not read."""
+def points(
+    db: sqlite3.Connection, first: int, last: int, only: Collection[int] | None = None
+) -> dict[int, Columns]:
+    """By the id of their series, times and values as recorded; `only` of some series, if given.
+    The rest of the file is not read."""
     parts: dict[int, list[Columns]] = {}
-    query = "SELECT id FROM chunk WHERE last_seq >= ? AND first_seq <= ? ORDER BY axis, first_seq"
-    chunk_ids = [chunk_id for (chunk_id,) in db.execute(query, (first, last))]
+    # With the plus the chunks are found by their numbers; else all there are would be looked at.
+    query = (
+        "SELECT id, series FROM chunk WHERE last_seq >= ? AND first_seq <= ?"
+        " ORDER BY +axis, first_seq"
+    )
+    found = db.execute(query, (first, last)).fetchall()
+    chunk_ids = [chunk_id for chunk_id, series in found if only is None or series in only]
     for columns in read_chunks(db, chunk_ids):
         # Of thousands of keys only what is wanted is held, and one whole chunk.
         _add(parts, _between(columns, first, last))
     for columns in pointlog.read(db, first - 1, last).values():
-        _add(parts, columns)
+        if only is None or columns.series in only:
+            _add(parts, columns)
     return {key: interleaved(each) for key, each in parts.items()}
 
 

@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 
-from otel_trackio.endpoint import Headers
+from otel_trackio.endpoint import Headers, is_here
 from otel_trackio.errors import ConfigError
 from otel_trackio.peer import Refused, Retryable, TooLarge, Unwelcome
 
@@ -28,8 +28,8 @@ RETRYABLE: Final = frozenset({429, 502, 503, 504})
 TOO_LARGE: Final = 413
 
 _ENDPOINT: Final = "look at the endpoint: OTLP is taken at .../v1/metrics"
-ELSEWHERE: Final = frozenset({301, 302, 307, 308, 404, 405})
-UNKNOWN: Final = frozenset({401, 403})
+ELSEWHERE: Final = frozenset({301, 302, 303, 307, 308, 404, 405})
+UNKNOWN: Final = frozenset({401, 403, 407})
 """Statuses that are not about what was sent, but about where to, and by whom."""
 
 MOST_ANSWER: Final = 4 << 20
@@ -69,7 +69,10 @@ class HttpPeer:
             | {"Content-Type": PROTOBUF},
             verify=context or url.startswith("https:"),
             timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
+            # A proxy that variables name is for what is elsewhere.
+            trust_env=not is_here(url),
         )
+        self._shown = str(httpx.URL(url))
         self._timeout = timeout
         self._credentials = credentials
         logging.getLogger("httpx").addFilter(self._is_of_others)
@@ -79,6 +82,8 @@ class HttpPeer:
         try:
             with self._client.stream("POST", self._url, content=self._pack(body)) as response:
                 return self._answer(response, _bounded(response, self._timeout))
+        except httpx.LocalProtocolError:  # It quotes the header that is wrong, which may be secret.
+            raise Retryable(f"a header cannot be sent; {self._credentials}") from None
         except httpx.HTTPError as error:
             raise Retryable(f"{type(error).__name__}: {error}") from error
 
@@ -89,7 +94,7 @@ class HttpPeer:
     def _is_of_others(self, record: logging.LogRecord) -> bool:
         """False for what httpx tells of each request of ours: one a second, in a program's log."""
         told = record.args
-        return not (isinstance(told, tuple) and len(told) > 1 and str(told[1]) == self._url)
+        return not (isinstance(told, tuple) and len(told) > 1 and str(told[1]) == self._shown)
 
     def _answer(self, response: httpx.Response, body: bytes) -> bytes:
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -112,7 +117,12 @@ def peer_of(url: str, headers: Headers, environ: Mapping[str, str]) -> HttpPeer:
     """The server at `url` as a program's settings and `environ` have it. Raises ConfigError."""
     context = _trust(environ) if url.startswith("https:") else None
     remedy = "look at the credentials in OTEL_TRACKIO_OTLP_HEADERS"
-    return HttpPeer(url, dict(headers.pairs), context, credentials=remedy)
+    try:
+        return HttpPeer(url, dict(headers.pairs), context, credentials=remedy)
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        named = "HTTP_PROXY, HTTPS_PROXY and ALL_PROXY"
+        told = f"cannot send to {url}: {type(error).__name__}"
+        raise ConfigError(told, f"look at {named}, or set NO_PROXY=*") from error
 
 
 def _trust(environ: Mapping[str, str]) -> ssl.SSLContext:

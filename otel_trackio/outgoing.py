@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -84,7 +84,7 @@ class Outgoing:
             if number == 0:
                 return None
             stretch = self._read(db, number, number)
-            totals = self._totals_at(db, number - 1)
+            totals = self._totals_at(db, number - 1, [series for series, _ in stretch.points])
         return self._encoded(stretch, totals, state)
 
     def _encoded(self, stretch: Stretch, before: Totals, state: str) -> Request:
@@ -115,13 +115,20 @@ class Outgoing:
             tuple((number, known[series], each) for number, series, each in histograms),
         )
 
-    def _totals_at(self, db: sqlite3.Connection, number: int) -> Totals:
-        """Where each counter of increments stands behind that number."""
+    def _totals_at(
+        self, db: sqlite3.Connection, number: int, only: Collection[Series] | None = None
+    ) -> Totals:
+        """Where each counter of increments, or `only` some, stands behind that number."""
         rows = db.execute(f"SELECT id, {SERIES_COLUMNS} FROM series WHERE temporality = 'delta'")
-        counters = {key: series for key, *row in rows if (series := Series(*row)).increments}
+        deltas = {key: Series(*row) for key, *row in rows}
+        counters = {
+            key: series
+            for key, series in deltas.items()
+            if series.increments and (only is None or series in only)
+        }
         if not counters:
             return {}
-        found = numbered.points(db, 1, number)
+        found = numbered.points(db, 1, number, counters)
         return {series: _total(found[key]) for key, series in counters.items() if key in found}
 
     def _events(self, db: sqlite3.Connection, first: int, last: int) -> tuple[bool, str]:

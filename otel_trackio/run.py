@@ -295,12 +295,12 @@ class Run:
 
     def _sync_out(self, deadline: float) -> None:
         if (self._syncers or self._senders) and self._writer is not None:
-            if not self._writer.flush(max(0.0, deadline - time.monotonic())):
-                return
+            # What is not stored has no number yet, and is nowhere else.
+            least = int(not self._writer.flush(max(0.0, deadline - time.monotonic())))
             left = max(0.0, deadline - time.monotonic())
             syncs = [each.finish(left) for each in self._syncers]
-            self.unsent = _together([each.finish(left) for each in self._senders])
-            self.unsynced = _together(syncs)
+            self.unsent = max(least, _together([each.finish(left) for each in self._senders]))
+            self.unsynced = max(least, _together(syncs))
 
     def _leave(self, timeout: float) -> None:
         # A forked child has its own file; the run itself is its parent's to end.

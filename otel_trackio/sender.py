@@ -48,6 +48,10 @@ LAST_SECONDS: Final = 5.0
 AGAIN_SECONDS: Final = 0.5
 """How long it then waits between."""
 
+SETTLE_SECONDS: Final = 1.0
+"""How often it is written down how far it has come while there is much to send: so much of it is
+sent again where the process is killed."""
+
 TASK_SECONDS: Final = 60.0
 """How long the writer thread may take to come to a task."""
 
@@ -121,17 +125,27 @@ class Sender:
 
     def finish(self, timeout: float) -> Callable[[], int]:
         """The same, for the last time."""
-        self._stopping = True
-        return self.now(timeout)
+        with self._changed:  # Both at once, or the thread could end before it is asked.
+            self._stopping = True
+            return self.now(timeout)
 
     def _run(self) -> None:
-        while not (self._stopping and self._answered == self._asked):
+        while not self._is_done():
             asked = self._wait()
-            self._turn(at_once=asked > self._answered)
+            if not self._is_too_late():
+                self._turn(at_once=asked > self._answered)
             with self._changed:
                 self._answered = asked
                 self._changed.notify_all()
         self._courier.close()
+
+    def _is_done(self) -> bool:
+        with self._changed:
+            return self._stopping and self._answered == self._asked
+
+    def _is_too_late(self) -> bool:
+        """Whether nobody waits any longer for what was asked: the file may be another's by now."""
+        return self._asked > self._answered and time.monotonic() > self._until
 
     def _wait(self) -> int:
         """Until something is due, or asked for; how many times that was asked for."""
@@ -156,7 +170,8 @@ class Sender:
         """Sends what there is; in how many seconds it is to be looked again."""
         try:
             self._send_own(at_once)
-            self._send_left(at_once)
+            if not self._is_too_late():
+                self._send_left(at_once)
         except Retryable as error:
             told = f"cannot send to {self.url} now: {error} (it is kept, and tried again)"
             self._diagnostics.error("otlp.failed", told)
@@ -180,10 +195,17 @@ class Sender:
 
     def _send_own(self, at_once: bool) -> None:
         end = self._settled()
-        before = self._own.position
+        before, settled = self._own.position, time.monotonic()
+
+        def moved() -> None:
+            nonlocal settled
+            if time.monotonic() - settled >= SETTLE_SECONDS and not self._is_too_late():
+                self._settled()
+                settled = time.monotonic()
+
         # What is logged from now on is for the next time: it may never pause.
-        self._courier.bring(self._own, end)
-        if at_once and self._own.position > before:
+        self._courier.bring(self._own, end, moved, self._is_too_late)
+        if at_once and self._own.position > before and not self._is_too_late():
             self._settled()
 
     def _settled(self) -> int:
@@ -225,7 +247,8 @@ class Sender:
                 return
 
     def _is_new(self, path: Path) -> bool:
-        if path == self._own.path or _changed(path) <= self._seen.get(path, 0):
+        # Not "later": clocks are set back.
+        if path == self._own.path or _changed(path) == self._seen.get(path, 0):
             return False
         return not lease.is_held(layout.lock_file(path))
 

@@ -31,6 +31,10 @@ from otel_trackio.runfile import RunFile, remove
 from otel_trackio.settings import Settings
 from otel_trackio.threads import started
 
+CLOSE_SECONDS: Final = 1.0
+"""How long the end of a run waits at least for what is left to be stored, which takes a moment,
+though a remote may have taken all the time there was."""
+
 RETRY_SECONDS: Final = 5.0
 """How long the writer waits after a failure at most; an interval, where that is shorter."""
 
@@ -135,11 +139,12 @@ class Writer:
 
         What could not be stored stays in the journal file, and recovery brings it in later.
         """
+        timeout = max(timeout, CLOSE_SECONDS)
         complete = self.flush(timeout)
         self._closing = True
         self._wake.set()
         if self._threaded:
-            self._thread.join(max(timeout, 1.0))
+            self._thread.join(timeout)
             if self._thread.is_alive():
                 return False
         self.journal.seal()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,9 @@ from otel_trackio import layout
 from otel_trackio.cadence import REMOTE, Cadence, Past, chance, due
 from otel_trackio.diagnostics import Diagnostics
 from otel_trackio.errors import RemoteError, StoreBusy, StoreError
+from otel_trackio.reader import RunFileReader
 from otel_trackio.remote import Remote
+from otel_trackio.runfile import REPLICA
 from otel_trackio.threads import started
 from otel_trackio_collector.collected import PREFIX
 from otel_trackio_collector.forwarding import Exporter, Sent
@@ -56,7 +59,8 @@ class Syncing:
     def close(self) -> None:
         self._store.close()
         self._closing.set()
-        self._thread.join(CLOSING_SECONDS)
+        if self._thread.is_alive():
+            self._thread.join(CLOSING_SECONDS)
 
     def _run(self) -> None:
         closing = False
@@ -84,20 +88,39 @@ class Syncing:
         return None
 
     def _sync(self) -> None:
-        from otel_trackio.sync import sync  # Loads pyarrow, which is not light.
+        from otel_trackio.outbox import Outbox  # Loads pyarrow, which is not light.
+        from otel_trackio.sync import sync
 
+        outbox = Outbox(self._dir, self._remote.url)
         changed = {folder: _changed(folder) for folder in layout.run_dirs(self._dir)}
-        new = [each for each, when in changed.items() if when > self._synced.get(each, 0)]
-        if not new and not self._past.failures:
+        # Not "later": clocks are set back.
+        new = [each for each, when in changed.items() if when not in (0, self._synced.get(each))]
+        # To sync a file changes it: it is asked what it holds before it is opened for that again.
+        behind = {each for each in new if _is_behind(each, outbox.cursor)}
+        self._synced |= {folder: changed[folder] for folder in new if folder not in behind}
+        if not behind and not self._past.failures and not list(outbox.waiting()):
             return
         held: set[Path] = set()
         try:
-            held = {path.parent for path in sync(self._dir, new, self._remote).live}
+            held = {path.parent for path in sync(self._dir, behind, self._remote).live}
         except StoreBusy:
             raise
         except StoreError as error:  # One of the files: all else was sent.
             self._diagnostics.error("sync.file", f"cannot sync a run: {error}")
-        self._synced |= {folder: changed[folder] for folder in new if folder not in held}
+        self._synced |= {folder: changed[folder] for folder in behind if folder not in held}
+
+
+def _is_behind(folder: Path, cursor: str) -> bool:
+    """Whether a run holds what was not cut for the remote, or cannot be read. Only reads."""
+    try:
+        for path in layout.run_files(folder):
+            with closing(RunFileReader(path)) as reader:
+                is_own = reader.meta().get(REPLICA) is None
+                if is_own and reader.cursors().get(cursor, 0) < reader.next_number() - 1:
+                    return True
+    except (OSError, StoreError):
+        return True
+    return False
 
 
 def _changed(folder: Path) -> int:

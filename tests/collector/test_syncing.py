@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -17,7 +19,7 @@ from otel_trackio.cli import main
 from otel_trackio.errors import RemoteError
 from otel_trackio.hub import HubDataset
 from otel_trackio.pull import pull
-from otel_trackio.remote import Folder, Remote
+from otel_trackio.remote import Card, Folder, Remote
 from otel_trackio_collector.ownstore import OwnStore
 from otel_trackio_collector.syncing import Syncing
 from tests.collector.made import gauge
@@ -98,6 +100,47 @@ def test_a_remote_that_is_away_holds_nothing_up(tmp_path: Path, hub: Hub) -> Non
     for number in range(1, 9):
         assert store.export([sent(number)]).points == 1
     until(lambda: came(remote, tmp_path / "there") == [float(n) for n in range(1, 9)])
+    store.close()
+
+
+class Counted(Folder):
+    """Counts how often a sync began."""
+
+    begun = 0
+
+    def prepare(self, card: Card) -> None:
+        self.begun += 1
+        super().prepare(card)
+
+
+def test_what_is_synced_is_left_alone(tmp_path: Path) -> None:
+    """A remote is asked for nothing while nothing comes, and the files are not opened to write."""
+    dir, remote = tmp_path / "dir", Counted(tmp_path / "remote")
+    before = OwnStore(dir, LOG, meant=remote.url)
+    before.export([sent(1)])
+    before.close()
+    [path] = (dir / "runs").rglob("*.db")
+    store = syncing(dir, remote)
+    until(lambda: remote.begun)
+    until(lambda: path.stat().st_mtime_ns < time.time_ns() - 2 * SECOND)
+    assert remote.begun == 1
+    store.export([sent(2)])
+    until(lambda: came(remote, tmp_path / "there") == [1.0, 2.0])
+    store.close()
+
+
+def test_a_clock_that_is_set_back_keeps_nothing(tmp_path: Path) -> None:
+    """What comes afterwards is synced, though its file was changed "earlier" than before."""
+    dir, remote = tmp_path / "dir", Folder(tmp_path / "remote")
+    before = OwnStore(dir, LOG, meant=remote.url)
+    before.export([sent(1)])
+    before.close()
+    [path] = (dir / "runs").rglob("*.db")
+    os.utime(path, ns=(NOW * 2, NOW * 2))
+    store = syncing(dir, remote)
+    until(lambda: came(remote, tmp_path / "there") == [1.0])
+    store.export([sent(2)])
+    until(lambda: came(remote, tmp_path / "there") == [1.0, 2.0])
     store.close()
 
 

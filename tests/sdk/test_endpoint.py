@@ -38,6 +38,7 @@ def test_an_endpoint_is_the_base_of_a_url_or_all_of_it(given: str, meant: str) -
     [
         ("localhost:4318", "give a URL such as http://localhost:4318"),
         ("grpc://localhost:4318", "give a URL such as http://localhost:4318"),
+        ("http://foo..bar:4318", "give a URL such as http://localhost:4318"),
         ("http://", "give a URL such as http://localhost:4318"),
         ("http://a b", "give a URL such as http://localhost:4318"),
         ("http://localhost:port", "give a URL such as http://localhost:4318"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -16,6 +17,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 import otel_trackio
 from otel_trackio import courier
 from tests.collector.sinks import TAKEN, Answer, Sink, serving, until, unused_port
+from tests.sdk.test_sender import logged
 
 
 def everything(count: int) -> list[float]:
@@ -137,3 +139,25 @@ def sums(sink: Sink) -> list[tuple[int, int]]:
         for metric in scope.metrics
         for point in metric.sum.data_points
     ]
+
+
+def test_how_far_it_is_behind_is_shown(tmp_path: Path) -> None:
+    """By `ls` and `info`, beside remotes."""
+    with serving() as sink:
+        run = logged(tmp_path, sink.url)
+        run.finish()
+        port = sink.url.rpartition(":")[2]
+    assert "all of it" in shown(tmp_path, "info", "one")
+    run = otel_trackio.init("p", dir=tmp_path, otlp_endpoint=f"http://127.0.0.1:{port}", id="two")
+    run.log({"x": 1.0})
+    run.finish()
+    told = shown(tmp_path, "info", "two")
+    assert re.search(rf"127.0.0.1:{port}/v1/metrics: \d values and events behind", told)
+
+
+def shown(dir: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "otel_trackio", *arguments, "--dir", str(dir)]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "300"}
+    return subprocess.run(
+        command, env=environ, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import re
-import subprocess
-import sys
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +15,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 
 import otel_trackio
-from otel_trackio import Run, courier
+from otel_trackio import Run, courier, sender
+from otel_trackio.reader import RunFileReader
 from tests.collector.sinks import PROTOBUF, TAKEN, Answer, Sink, serving, until, unused_port
 
 SOON = {"Retry-After": "0"}
@@ -131,6 +129,8 @@ def test_an_endpoint_that_comes_late(tmp_path: Path) -> None:
     [
         (401, "look at the credentials in OTEL_TRACKIO_OTLP_HEADERS"),
         (403, "look at the credentials in OTEL_TRACKIO_OTLP_HEADERS"),
+        (407, "look at the credentials in OTEL_TRACKIO_OTLP_HEADERS"),
+        (303, "look at the endpoint: OTLP is taken at .../v1/metrics"),
         (404, "look at the endpoint: OTLP is taken at .../v1/metrics"),
     ],
 )
@@ -310,52 +310,75 @@ def test_an_endpoint_that_hangs_holds_the_end_for_as_long_as_was_said(
             assert run.unsent >= 20
             told = capsys.readouterr().err
             assert f"{run.unsent} values and events wait to be sent: otel-trackio replay" in told
+            assert "journal" not in told  # All of it is stored.
         finally:
             release.set()
     assert otel_trackio.Api(tmp_path).run("one").standing().points == 20
 
 
-@pytest.fixture
-def loud(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    caplog.set_level(logging.DEBUG)
-    return caplog
-
-
-def test_neither_headers_nor_each_request_are_logged(
-    tmp_path: Path, loud: pytest.LogCaptureFixture
+def test_nothing_is_sent_after_an_end_that_gave_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A program that logs at INFO hears nothing a second; and the token is on the wire alone."""
-    with serving() as sink:
-        run = otel_trackio.init(
-            "p", dir=tmp_path, otlp_endpoint=sink.url, otlp_headers={"authorization": "sesame"}
-        )
-        run.log({"x": 1.0})
-        run.finish()
-        assert sink.headers[0]["authorization"] == "sesame"
-    assert not [each for each in loud.messages if "HTTP Request" in each]
-    assert "sesame" not in loud.text
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert files
-    assert not [path for path in files if b"sesame" in path.read_bytes()]
+    """The file is another's to send from then on: the same points would go twice."""
+    monkeypatch.setattr(courier, "MAX_POINTS", 1)
+    release = threading.Event()
+
+    def behave(number: int, body: bytes) -> Answer:
+        release.wait(60)
+        return TAKEN
+
+    with serving(behave) as sink:
+        try:
+            run = logged(tmp_path, sink.url)
+            until(lambda: sink.asked)
+            run.finish(timeout=1)
+        finally:
+            release.set()
+        until(lambda: not any(each.name == "otel-trackio-otlp" for each in threading.enumerate()))
+        assert sink.values() == [0.0]
 
 
-def test_how_far_it_is_behind_is_shown(tmp_path: Path) -> None:
-    """By `ls` and `info`, beside remotes."""
+def test_what_is_not_stored_is_not_told_as_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor does a thread go on behind a run that ended so."""
     with serving() as sink:
         run = logged(tmp_path, sink.url)
+        until(lambda: sink.values() == everything())
+        assert run.path is not None
+        [path] = run.path.glob("*.db")
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")  # Nobody else writes to it.
+            run.log({"x": 20.0}, 20)
+            run.finish(timeout=1)
+            assert run.unsent
+            assert "all of it sent" not in capsys.readouterr().err
+        until(lambda: not any(each.name == "otel-trackio-otlp" for each in threading.enumerate()))
+
+
+def test_how_far_it_has_come_is_written_down_on_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much there is to send: who is killed meanwhile sends little of it again."""
+    monkeypatch.setattr(courier, "MAX_POINTS", 1)
+    monkeypatch.setattr(sender, "SETTLE_SECONDS", 0.0)
+    release = threading.Event()
+
+    def behave(number: int, body: bytes) -> Answer:
+        if number == 10:
+            release.wait(60)
+        return TAKEN
+
+    with serving(behave) as sink:
+        try:
+            run = logged(tmp_path, sink.url)
+            until(lambda: sink.asked == 11)
+            assert run.path is not None
+            [path] = run.path.glob("*.db")
+            with closing(RunFileReader(path)) as reader:
+                [position] = reader.cursors().values()
+            assert position >= 10
+        finally:
+            release.set()
         run.finish()
-        port = sink.url.rpartition(":")[2]
-    assert "all of it" in shown(tmp_path, "info", "one")
-    run = otel_trackio.init("p", dir=tmp_path, otlp_endpoint=f"http://127.0.0.1:{port}", id="two")
-    run.log({"x": 1.0})
-    run.finish()
-    told = shown(tmp_path, "info", "two")
-    assert re.search(rf"127.0.0.1:{port}/v1/metrics: \d values and events behind", told)
-
-
-def shown(dir: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "otel_trackio", *arguments, "--dir", str(dir)]
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "300"}
-    return subprocess.run(
-        command, env=environ, check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
+        assert arrived(sink) == everything()
