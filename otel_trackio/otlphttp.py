@@ -27,7 +27,6 @@ RETRYABLE: Final = frozenset({429, 502, 503, 504})
 
 TOO_LARGE: Final = 413
 
-_ENDPOINT: Final = "look at the endpoint: OTLP is taken at .../v1/metrics"
 ELSEWHERE: Final = frozenset({301, 302, 303, 307, 308, 404, 405})
 UNKNOWN: Final = frozenset({401, 403, 407})
 """Statuses that are not about what was sent, but about where to, and by whom."""
@@ -85,7 +84,7 @@ class HttpPeer:
         except httpx.LocalProtocolError:  # It quotes the header that is wrong, which may be secret.
             raise Retryable(f"a header cannot be sent; {self._credentials}") from None
         except httpx.HTTPError as error:
-            raise Retryable(f"{type(error).__name__}: {error}") from error
+            raise Retryable(f"{type(error).__name__}: {error}{_remedy(error)}") from error
 
     def close(self) -> None:
         logging.getLogger("httpx").removeFilter(self._is_of_others)
@@ -109,8 +108,17 @@ class HttpPeer:
         if status in UNKNOWN:
             raise Unwelcome(f"{message}; {self._credentials}")
         if status in ELSEWHERE:
-            raise Unwelcome(f"{message}; {_ENDPOINT}")
+            raise Unwelcome(f"{message}; look at the endpoint: {self._shown} takes no OTLP")
         raise Refused(message)
+
+
+def _remedy(error: httpx.HTTPError) -> str:
+    """What helps where the server seems to speak another protocol."""
+    if "WRONG_VERSION_NUMBER" in str(error):
+        return "; no TLS is spoken there: try http://"
+    if isinstance(error, httpx.RemoteProtocolError):
+        return "; does OTLP over HTTP come there? gRPC has a port of its own"
+    return ""
 
 
 def peer_of(url: str, headers: Headers, environ: Mapping[str, str]) -> HttpPeer:

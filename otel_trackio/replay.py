@@ -78,4 +78,9 @@ def _send(file: RunFile, courier: Courier, again: bool, enough: Callable[[], boo
                 file.set_cursor(name, outgoing.position)
 
     courier.bring(outgoing, last, moved, enough)
+    meant = file.meta(SENT_TO, "")
+    if outgoing.position == last and meant and file.cursor(cursor_of(meant)) < last:
+        # Where it was meant for may have been a slip of the pen: now it is owed to nobody.
+        with forking.unforked(), file.transaction():
+            file.set_meta(SENT_TO, courier.url)
     return last - outgoing.position

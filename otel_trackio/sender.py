@@ -7,7 +7,6 @@ is sent was committed for good before, or a power loss could give its numbers to
 from __future__ import annotations
 
 import heapq
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +21,7 @@ from otel_trackio.outgoing import Outgoing
 from otel_trackio.peer import Peer, Retryable, RetryPolicy, Unwelcome
 from otel_trackio.replay import is_wanted, send_stored
 from otel_trackio.runfile import RunFile
-from otel_trackio.threads import started
+from otel_trackio.turns import Turns
 
 SEND_SECONDS: Final = 1.0
 """How often it is looked for what is new."""
@@ -92,12 +91,10 @@ class Sender:
         self._failures = 0
         self._due = self._looked = 0.0
         self._told_to_wait = 0.0
-        self._asked = self._answered = 0
-        self._until = 0.0
-        self._stopping = False
-        self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="otel-trackio-otlp", daemon=True)
-        self._threaded = started(self._thread)
+        self._turns = Turns(
+            "otel-trackio-otlp", self._turn, lambda: self._due, last=self._courier.close
+        )
+        self._turns.start()
 
     def soon(self) -> None:
         """Does nothing: it is always soon."""
@@ -105,72 +102,37 @@ class Sender:
     def now(self, timeout: float) -> Callable[[], int]:
         """Begins to send what is stored; what it returns waits for that, so many seconds at most,
         and says how many numbers are not there then."""
-        with self._changed:
-            self._until = until = time.monotonic() + timeout
-            self._asked += 1
-            wanted = self._asked
-            self._changed.notify_all()
-
-        def wait() -> int:
-            if self._threaded:
-                alive = self._thread.is_alive
-                with self._changed:
-                    left = max(0.0, until - time.monotonic())
-                    self._changed.wait_for(lambda: self._answered >= wanted or not alive(), left)
-            else:
-                self._turn(at_once=True)
-            return self._behind()
-
-        return wait
+        return self._at_once(timeout)
 
     def finish(self, timeout: float) -> Callable[[], int]:
         """The same, for the last time."""
-        with self._changed:  # Both at once, or the thread could end before it is asked.
-            self._stopping = True
-            return self.now(timeout)
+        return self._at_once(timeout, last=True)
 
-    def _run(self) -> None:
-        while not self._is_done():
-            asked = self._wait()
-            if not self._is_too_late():
-                self._turn(at_once=asked > self._answered)
-            with self._changed:
-                self._answered = asked
-                self._changed.notify_all()
-        self._courier.close()
+    def _at_once(self, timeout: float, last: bool = False) -> Callable[[], int]:
+        wait = self._turns.ask(timeout, last)
 
-    def _is_done(self) -> bool:
-        with self._changed:
-            return self._stopping and self._answered == self._asked
+        def waited() -> int:
+            wait()
+            return self._behind()
 
-    def _is_too_late(self) -> bool:
-        """Whether nobody waits any longer for what was asked: the file may be another's by now."""
-        return self._asked > self._answered and time.monotonic() > self._until
-
-    def _wait(self) -> int:
-        """Until something is due, or asked for; how many times that was asked for."""
-        with self._changed:
-            while self._asked == self._answered and (left := self._due - time.monotonic()) > 0:
-                self._changed.wait(left)
-            return self._asked
+        return waited
 
     def _turn(self, at_once: bool) -> None:
         """Sends what there is; where that is asked for, it is tried until there is no time left."""
-        give_up = min(self._until, time.monotonic() + LAST_SECONDS)
-        while True:
+        give_up = min(self._turns.until, time.monotonic() + LAST_SECONDS)
+        while not self._turns.too_late:  # Else the file may be another's by now.
             pause = self._attempt(at_once)
             self._due = time.monotonic() + pause
             wait = max(AGAIN_SECONDS, self._told_to_wait)
             if not (at_once and self._failures) or time.monotonic() + wait > give_up:
                 return
-            with self._changed:
-                self._changed.wait(wait)
+            self._turns.rest(wait)
 
     def _attempt(self, at_once: bool) -> float:
         """Sends what there is; in how many seconds it is to be looked again."""
         try:
             self._send_own(at_once)
-            if not self._is_too_late():
+            if not self._turns.too_late:
                 self._send_left(at_once)
         except Retryable as error:
             told = f"cannot send to {self.url} now: {error} (it is kept, and tried again)"
@@ -199,13 +161,13 @@ class Sender:
 
         def moved() -> None:
             nonlocal settled
-            if time.monotonic() - settled >= SETTLE_SECONDS and not self._is_too_late():
+            if time.monotonic() - settled >= SETTLE_SECONDS and not self._turns.too_late:
                 self._settled()
                 settled = time.monotonic()
 
         # What is logged from now on is for the next time: it may never pause.
-        self._courier.bring(self._own, end, moved, self._is_too_late)
-        if at_once and self._own.position > before and not self._is_too_late():
+        self._courier.bring(self._own, end, moved, lambda: self._turns.too_late)
+        if at_once and self._own.position > before and not self._turns.too_late:
             self._settled()
 
     def _settled(self) -> int:
@@ -233,7 +195,7 @@ class Sender:
             self._left = heapq.nlargest(MOST_STORED, stored, key=_changed)
         self._looks += 1
         self._looked = now = time.monotonic()
-        end = self._until if at_once else now + SHARE_SECONDS
+        end = self._turns.until if at_once else now + SHARE_SECONDS
         # At the end there is no time for other runs.
         of_others = [] if at_once else [p for p in self._left if p.parent != self._folder]
         for path in (*layout.run_files(self._folder), *of_others):

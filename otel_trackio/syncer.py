@@ -24,7 +24,7 @@ from otel_trackio.push import push
 from otel_trackio.remote import Remote
 from otel_trackio.runfile import RunFile
 from otel_trackio.sync import cut_stored, is_behind, is_meant
-from otel_trackio.threads import started
+from otel_trackio.turns import Turns
 
 CUT_SECONDS: Final = 60.0
 """How long the writer thread may take to come to cutting a segment."""
@@ -64,13 +64,17 @@ class Syncer:
         self._past = Past(now, deadline=deadline, chance=chance())
         self._outbox: Outbox | None = None
         self._seen: dict[Path, int] = {}
-        self._asked = self._answered = 0
-        self._until = 0.0
         self._end: int | None = None
-        self._stopping = False
-        self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="otel-trackio-sync", daemon=True)
-        self._threaded = started(self._thread)
+        self._changing = threading.Lock()
+        # Prepared at once, for what keeps it from syncing is best told while somebody looks; and
+        # what has to be loaded for it takes its time, of which the end of a job may leave little.
+        self._turns = Turns(
+            "otel-trackio-sync",
+            self._sync,
+            lambda: due(self._cadence, self._past),
+            first=lambda: self._guarded(self._prepared),
+        )
+        self._turns.start()
 
     @property
     def url(self) -> str:
@@ -78,9 +82,9 @@ class Syncer:
 
     def soon(self) -> None:
         """Moves the next sync forward, as far as the cadence lets it."""
-        with self._changed:
+        with self._changing:
             self._past = replace(self._past, forward=True)
-            self._changed.notify_all()
+        self._turns.wake()
 
     def now(self, timeout: float) -> Callable[[], int]:
         """Begins to sync what is stored; what it returns waits for that, so many seconds at most,
@@ -88,55 +92,23 @@ class Syncer:
 
         The machine may go away: for a while it syncs as often as the cadence lets it.
         """
-        with self._changed:
+        with self._changing:
             self._past = replace(self._past, urgent_until=time.monotonic() + URGENT_SECONDS)
         return self._at_once(timeout)
 
     def finish(self, timeout: float) -> Callable[[], int]:
         """The same, for the last time."""
-        self._stopping = True
-        return self._at_once(timeout)
+        return self._at_once(timeout, last=True)
 
-    def _at_once(self, timeout: float) -> Callable[[], int]:
-        with self._changed:
-            self._until = until = time.monotonic() + timeout
-            self._asked += 1
-            self._end = None
-            wanted = self._asked
-            self._changed.notify_all()
+    def _at_once(self, timeout: float, last: bool = False) -> Callable[[], int]:
+        self._end = None
+        wait = self._turns.ask(timeout, last)
 
-        def wait() -> int:
-            if self._threaded:
-                alive = self._thread.is_alive
-                with self._changed:
-                    left = max(0.0, until - time.monotonic())
-                    self._changed.wait_for(lambda: self._answered >= wanted or not alive(), left)
-            else:
-                self._sync(at_once=True)
+        def waited() -> int:
+            wait()
             return self._behind()
 
-        return wait
-
-    def _run(self) -> None:
-        # At once, for what keeps it from syncing is best told while somebody looks; and what has
-        # to be loaded for it takes its time, of which the end of a job may leave little.
-        self._guarded(self._prepared)
-        while not (self._stopping and self._answered == self._asked):
-            asked = self._wait()
-            self._sync(at_once=asked > self._answered)
-            with self._changed:
-                self._answered = asked
-                self._changed.notify_all()
-
-    def _wait(self) -> int:
-        """Until a sync is due, or asked for; how many have been asked for."""
-        with self._changed:
-            while self._asked == self._answered:
-                left = due(self._cadence, self._past) - time.monotonic()
-                if left <= 0:
-                    break
-                self._changed.wait(left)
-            return self._asked
+        return waited
 
     def _sync(self, at_once: bool) -> None:
         pause = due(self._cadence, self._past) - (self._past.tried or self._past.started)
@@ -147,7 +119,7 @@ class Syncer:
             self._upload(outbox, at_once, pause * self._cadence.shared)
 
         error = self._guarded(sync)
-        with self._changed:
+        with self._changing:
             self._past = replace(
                 self._past,
                 tried=time.monotonic(),
@@ -227,7 +199,7 @@ class Syncer:
         at_once = at_once or is_urgent(self._past, time.monotonic())
         if not at_once and 0 <= time.time_ns() - state.succeeded < recent * 1e9:
             return
-        held = outbox.leased(self._until - time.monotonic() if at_once else 0)
+        held = outbox.leased(self._turns.until - time.monotonic() if at_once else 0)
         if held is None:
             return  # Another process is uploading.
         try:

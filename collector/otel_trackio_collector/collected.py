@@ -51,7 +51,6 @@ START_RECORD: Final = "otlp.start"
 POINT_RECORD: Final = "otlp.point"
 """Kind of the records that hold what of a point no column holds: exemplars and flags."""
 
-
 MAX_SERIES: Final = 100_000
 """Series of one file; points of any more are counted, not stored."""
 
@@ -101,12 +100,7 @@ class Collected:
 
     @classmethod
     def create(
-        cls,
-        path: Path,
-        sender: Sender,
-        began: int,
-        max_series: int = MAX_SERIES,
-        meant: str = "",
+        cls, path: Path, sender: Sender, began: int, max_series: int = MAX_SERIES, meant: str = ""
     ) -> Collected:
         """Makes the file; `began` (ns) is the earliest that it will hold, and `meant` the remote
         that it is synced to, unless its origin sees to that. Raises StoreError."""
@@ -155,7 +149,7 @@ class Collected:
             self._held.store()
             self._file.set_cursor(cursor, max(done, last))
             self.heard = max(self.heard, received)
-            self._file.set_meta("heartbeat_ns", self.heard)
+            self._sign()
         new = sum(len(each.rows) for each in fresh)
         held = sum(len(stream.rows) for stream in streams) - new - beyond.total()
         return Stored(new, held, beyond)
@@ -171,8 +165,8 @@ class Collected:
         state = "crashed" if self.ours else "finished"
         with self._changing():
             self._add_event("state", {"state": state}, self.heard)
-            self._file.set_meta("heartbeat_ns", self.heard)
-        self.state = state
+            self.state = state
+            self._sign()
 
     def fold(self) -> None:
         """Folds what gains by it."""
@@ -185,6 +179,12 @@ class Collected:
 
     def close(self) -> None:
         self._file.close()
+
+    def _sign(self) -> None:
+        """The last sign of life: of a run that has ended it is its newest point, as that may have
+        been long before anything came from it."""
+        last = self.heard if self.state == "running" else _last_time(self._file.connection)
+        self._file.set_meta("heartbeat_ns", last or self._file.meta("created_ns"))
 
     @contextmanager
     def _changing(self, durable: bool = False) -> Iterator[None]:
@@ -373,6 +373,15 @@ def is_running(path: Path, log: str) -> bool:
             return _state(db) == "running"
     except (*database.DAMAGE, StoreError):
         return False
+
+
+def _last_time(db: sqlite3.Connection) -> int:
+    """When the newest of its points was measured, in ns; 0 where it has none."""
+    [(last,)] = db.execute(
+        "SELECT max(time) FROM (SELECT max(max_time_ns) AS time FROM chunk"
+        " UNION ALL SELECT max(time_ns) FROM point UNION ALL SELECT max(time_ns) FROM histogram)"
+    )
+    return int(last or 0)
 
 
 def _before(folder: Path, sender: Sender) -> tuple[int, int]:

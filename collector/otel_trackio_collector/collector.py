@@ -16,7 +16,7 @@ from otel_trackio import version
 from otel_trackio.diagnostics import logger
 from otel_trackio_collector.admission import Admission, Limits, Tokens
 from otel_trackio_collector.building import forwarder_for
-from otel_trackio_collector.config import LOG_FILE, Config, Listen
+from otel_trackio_collector.config import LOG_FILE, STORE, Config, Listen
 from otel_trackio_collector.forwarding import Forwarder
 from otel_trackio_collector.grpcreceiver import GrpcReceiver
 from otel_trackio_collector.httpreceiver import metrics_app
@@ -204,7 +204,9 @@ class Collector:
             return ["it does not take requests now"]
         if self._log.has_room():
             return self._faults()
-        hint = "free the disk, raise request_log.max_bytes, or see what holds otel_trackio up"
+        hint = "free the disk, or raise request_log.max_bytes"
+        if any(each.kind == STORE for each in self._config.exporters):  # It alone holds requests.
+            hint = "free the disk, raise request_log.max_bytes, or see what holds otel_trackio up"
         return [*self._faults(), f"the request log has no room now: {hint}"]
 
     def _announce(self) -> None:

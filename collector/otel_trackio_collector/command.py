@@ -183,12 +183,17 @@ def _asked(endpoint: str) -> dict[str, Any]:
     try:
         answer = httpx.get(f"http://{host}:{port}/status", timeout=ASK_SECONDS)
         found: dict[str, Any] = answer.raise_for_status().json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except (httpx.HTTPStatusError, ValueError):
+        found = {}  # Another program's, or the port where a collector takes OTLP.
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise OtelTrackioError(
             f"no collector answers at {endpoint}: {error}", "is it running?"
         ) from error
     if "exporters" not in found:
-        raise OtelTrackioError(f"what answers at {endpoint} is another program", "see its port")
+        raise OtelTrackioError(
+            f"what answers at {endpoint} is no health port of this collector",
+            "name that by --at; it is 13133 unless --health said otherwise",
+        )
     return found
 
 

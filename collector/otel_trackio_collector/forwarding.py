@@ -244,7 +244,8 @@ class Forwarder:
         self._counts["sent"] += sent.points
         if sent.rejected or sent.message:
             self._counts["rejected"] += sent.rejected
-            told = f"{self.exporter.name} rejected {sent.rejected} points: {sent.message}"
+            total = self._counts["rejected"]
+            told = f"{self.exporter.name} rejects points, {total} so far: {sent.message}"
             self._diagnostics.error(f"{self.exporter.name} rejected", told, amount=sent.rejected)
         if entries:
             self._read = entries[-1].number

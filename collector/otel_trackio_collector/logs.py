@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from otel_trackio.diagnostics import logger
+from otel_trackio.diagnostics import Diagnostics, logger
 
 Format = Literal["json", "text"]
 
@@ -22,6 +22,9 @@ LEVELS: Final = {
 
 LIBRARIES: Final = ("asyncio", "grpc", "httpcore", "httpx", "uvicorn")
 """What these say at each request, nobody wants to read."""
+
+NO_HTTP: Final = "Invalid HTTP request received."
+"""What uvicorn says of each request that is none."""
 
 
 class Json(logging.Formatter):
@@ -50,6 +53,21 @@ class Text(logging.Formatter):
         return f"{time} {record.levelname.lower():7} {record.getMessage()}{told}{error}"
 
 
+class NoHttp(logging.Filter):
+    """Says once a minute that a request was no HTTP, and why that mostly is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._diagnostics = Diagnostics()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.msg != NO_HTTP:
+            return True
+        told = "a request to a port for http was none: its sender may speak https, or gRPC"
+        self._diagnostics.error("no_http", told)
+        return False
+
+
 def configure(level: str, format: Format | None) -> None:
     """Logs go to standard error; as text to a terminal, else as JSON, unless told."""
     handler = logging.StreamHandler(sys.stderr)
@@ -60,3 +78,4 @@ def configure(level: str, format: Format | None) -> None:
     logger.propagate = True
     for name in LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(NoHttp())

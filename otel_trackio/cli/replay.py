@@ -17,7 +17,7 @@ from otel_trackio.cli.progress import progress
 from otel_trackio.cli.quantity import count
 from otel_trackio.cli.table import note
 from otel_trackio.diagnostics import Diagnostics, logger
-from otel_trackio.endpoint import Headers
+from otel_trackio.endpoint import Headers, endpoint, shown
 from otel_trackio.errors import (
     ConfigError,
     OtelTrackioError,
@@ -53,8 +53,10 @@ def replay(
     if invocation.json:
         told = {"runs": sent.runs, "points": sent.points, "refused": sent.refused}
         print_document({"endpoint": url, **told, "live": sent.live})
-    else:
+    elif sent.points or sent.refused:
         click.echo(f"{url}: {count(sent.runs, 'run')}, {count(sent.points, 'point')} sent")
+    else:
+        click.echo(f"{url}: nothing new to send")
     if sent.live:
         note(f"left to live processes: {count(sent.live, 'file')}")
     if sent.refused:
@@ -74,7 +76,10 @@ class Sent:
 
 def _destination(to: str | None) -> tuple[str, Headers]:
     settings = resolve({}, os.environ)
-    url = resolve({"otlp_endpoint": to}, os.environ).otlp_endpoint
+    try:
+        url = settings.otlp_endpoint if to is None else endpoint(to)
+    except ValueError as error:
+        raise ConfigError(f"--to is {shown(to or '')!r}", f"give {error}") from None
     if not url:
         hint = "give --to URL, or set OTEL_TRACKIO_OTLP_ENDPOINT"
         raise ConfigError("no endpoint is named", hint)

@@ -203,6 +203,41 @@ def test_it_says_when_it_has_no_room(tmp_path: Path) -> None:
         assert "\nnot ready: the request log has no room now: free the disk, raise" in shown
 
 
+def test_https_where_http_is_taken(tmp_path: Path) -> None:
+    """Senders that try https again and again are told of in one line, with the likely reason."""
+    flags = ["--grpc", FREE, "--http", FREE, "--health", FREE]
+    with running(flags, tmp_path) as it:
+        for _ in range(3):
+            with pytest.raises(httpx.ConnectError):
+                httpx.get(f"https://{it.endpoint('otlp/http')}/v1/metrics", timeout=60.0)
+        assert it.ask("/readyz").is_success
+        until(lambda: "its sender may speak https" in it.said)
+    assert it.said.count("its sender may speak https") == 1
+    assert "Invalid HTTP request" not in it.said
+
+
+def test_status_of_another_port(tmp_path: Path) -> None:
+    """Asked at the port that takes OTLP, it says which port answers, and gives no web address."""
+    flags = ["--grpc", FREE, "--http", FREE, "--health", FREE]
+    with running(flags, tmp_path) as it:
+        wrong = asked("status", "--at", it.endpoint("otlp/http"), dir=tmp_path)
+    assert wrong.returncode == 1
+    assert "is no health port of this collector; name that by --at" in wrong.stderr
+    assert "https://" not in wrong.stderr
+
+
+def test_a_full_log_blames_only_what_there_is(tmp_path: Path) -> None:
+    """Where no runs are kept, the remedy for a log without room does not speak of their store."""
+    path = config(tmp_path, "http://127.0.0.1:1")
+    text = path.read_text().replace("request_log: {", "request_log: {max_bytes: 1000, ")
+    path.write_text(text.replace("  otel_trackio:\n", "").replace("[otel_trackio, ", "["))
+    with running(["--config", str(path)], tmp_path) as it:
+        answer = it.ask("/readyz")
+        assert answer.status_code == 503
+        assert "free the disk, or raise request_log.max_bytes" in answer.text
+        assert "otel_trackio" not in answer.text
+
+
 def test_flags_are_enough(tmp_path: Path) -> None:
     """Without a file: `--to` sends on, and runs are stored."""
     with serving() as sink:

@@ -55,7 +55,7 @@ def loss_of(name: str, step: int) -> float:
 
 
 def training(name: str) -> Request:
-    """A run of ten minutes, a step each two seconds, on two GPUs."""
+    """A run of ten minutes, a step each two seconds, on two GPUs; the first one names phases."""
     moments = [ago(SECONDS - EVERY * step) for step in range(SECONDS // EVERY)]
 
     def points(scale: float = 1.0) -> list[Point]:
@@ -64,15 +64,12 @@ def training(name: str) -> Request:
     def rising(by: float) -> list[Point]:
         return [(moment, by * step, step) for step, moment in enumerate(moments)]
 
-    request, train = run(name, otel_trackio__rank=0), {"training.phase": "train"}
-    for metric, unit in (
-        ("training.loss", ""),
-        ("training.learning_rate", ""),
-        ("training.gradient.norm", ""),
-        ("training.token.rate", "{token}/s"),
-        ("training.step.duration", "s"),
-    ):
-        request.gauge(metric, points(), train, unit)
+    request = run(name, otel_trackio__rank=0)
+    train: dict[str, Value] = {"training.phase": "train"} if name == RUNS[0] else {}
+    for metric in ("training.loss", "training.learning_rate", "training.gradient.norm"):
+        request.gauge(metric, points(), train)
+    request.gauge("training.token.rate", points(), unit="{token}/s")
+    request.gauge("training.step.duration", points(), unit="s")
     request.gauge("training.loss", points()[::50], {"training.phase": "eval"})
     for device in range(2):
         about: dict[str, Value] = {"hw.id": f"GPU-{device}", "hw.type": "gpu", "gpu.index": device}
@@ -159,6 +156,16 @@ def test_every_panel_shows_both_runs(
     for label in re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]):
         known = [each for each in found if label in each["metric"]]
         assert known or label == "otel_trackio_rank", label
+
+
+def test_a_phase_chooses_losses_alone(server: Prometheus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one phase chosen, what has none, such as the time of a step, is still shown."""
+    monkeypatch.setitem(VARIABLES, "phase", "(train)")
+    for panel in DASHBOARD["panels"]:
+        for target in panel.get("targets", ()):
+            runs = {each["metric"]["otel_trackio_run_name"] for each in asked(server, target)}
+            expected = RUNS[:1] if panel["title"] == "Loss over time" else RUNS
+            assert runs == {f"name of {name}" for name in expected}, panel["title"]
 
 
 def test_the_loss_stands_at_its_step(server: Prometheus) -> None:

@@ -340,6 +340,16 @@ def test_silence(dir: Path) -> None:
     store.close()
 
 
+def test_a_run_took_as_long_as_its_points(store: OwnStore, dir: Path) -> None:
+    """However much later it came: an old run that is sent again did not last until today."""
+    old = NOW - 3_600 * SECOND
+    points = [point(old, 0.5), point(old + 90 * SECOND, 0.4)]
+    store.export([entry(1, ours(gauge("loss", points[0])))])
+    store.export([entry(2, ours(gauge("loss", points[1]), state="finished"))])
+    standing = only_run(dir).standing()
+    assert (standing.state, standing.ended - standing.started) == ("finished", 90 * SECOND)
+
+
 def test_synced_like_any_other(store: OwnStore, dir: Path, tmp_path: Path) -> None:
     """What was collected is synced, while the collector runs, unless its origin syncs it."""
     metric = gauge("loss", point(NOW, 1.0, None, [exemplar(NOW, 1.0, step=1, seq=1)]))

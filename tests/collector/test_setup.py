@@ -159,7 +159,7 @@ def test_who_is_asked_how_it_stands(tmp_path: Path) -> None:
     port, are errors, not faults."""
     with answering({"status": "Server available", "uptime": "1h"}) as other:
         for at, told in (
-            (other, f"what answers at {other} is another program; see its port"),
+            (other, f"what answers at {other} is no health port of this collector; name"),
             ("127.0.0.1", "no collector answers at 127.0.0.1: Invalid port: '127.0.0.1'"),
         ):
             found = asked("status", "--at", at, dir=tmp_path)

@@ -39,6 +39,14 @@ def test_a_proxy_that_cannot_be_used_is_told(
     logged(tmp_path, "http://otlp.invalid:4318").finish(timeout=1)
 
 
+def test_tls_to_a_server_without_is_told(tmp_path: Path) -> None:
+    """With what to write instead."""
+    with serving() as sink:
+        url = sink.url.replace("http://", "https://")
+        with closing(HttpPeer(url, {})) as peer, pytest.raises(Retryable, match="try http://"):
+            peer.send(b"")
+
+
 @pytest.fixture
 def loud(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     caplog.set_level(logging.DEBUG)

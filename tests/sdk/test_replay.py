@@ -45,10 +45,10 @@ def test_replay_sends_what_is_new_and_again_everything(tmp_path: Path) -> None:
             for step in range(10):
                 run.log({"x": float(step)}, step)
     with serving() as sink:
-        assert "0 runs, 0 points sent" in replayed(tmp_path, sink.url)  # None was meant for it.
+        assert "nothing new to send" in replayed(tmp_path, sink.url)  # None was meant for it.
         assert "1 run, 10 points sent" in replayed(tmp_path, sink.url, "p/a")
         assert "1 run, 10 points sent" in replayed(tmp_path, sink.url, "--all")
-        assert "0 runs, 0 points sent" in replayed(tmp_path, sink.url, "p")
+        assert "nothing new to send" in replayed(tmp_path, sink.url, "p")
         assert Counter(sink.values()) == dict.fromkeys(everything(10), 2)
         assert "2 runs, 20 points sent" in replayed(tmp_path, sink.url, "--again")
 
@@ -153,6 +153,25 @@ def test_how_far_it_is_behind_is_shown(tmp_path: Path) -> None:
     run.finish()
     told = shown(tmp_path, "info", "two")
     assert re.search(rf"127.0.0.1:{port}/v1/metrics: \d values and events behind", told)
+
+
+def test_a_slip_of_the_pen_is_not_owed_for_ever(tmp_path: Path) -> None:
+    """A run that is not all where it was meant for is, once replayed, meant for where it is."""
+    run = otel_trackio.init("p", dir=tmp_path, otlp_endpoint="http://127.0.0.1:1", id="one")
+    run.log({"x": 1.0}, 1)
+    run.finish(timeout=1)
+    assert "behind" in shown(tmp_path, "info", "one")
+    with serving() as sink:
+        replayed(tmp_path, sink.url, "one")
+        told = shown(tmp_path, "info", "one")
+        assert f"{sink.url}/v1/metrics: all of it" in told
+        assert "behind" not in told
+
+
+def test_a_wrong_address_is_told_by_the_option_that_has_it(tmp_path: Path) -> None:
+    """With what an address looks like."""
+    said = replayed(tmp_path, "localhost:4318", status=2)
+    assert "--to is 'localhost:4318'; give a URL such as http://localhost:4318" in said
 
 
 def shown(dir: Path, *arguments: str) -> str:
