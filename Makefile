@@ -21,7 +21,7 @@ test: lint types system ## every check, and the short form of every test
 soak: .venv/with-dev system ## every test at the sizes that we promise, which takes long
 	$(PYTEST) --soak --timeout=7200
 
-bench: .venv/with-dev ## what a call costs, what a point weighs, how fast it is read
+bench: .venv/with-bench system ## what a call costs, what a point weighs, how fast it is read
 	@$(BIN)/python -m tests.bench
 
 bench-peers: .venv/with-dev ## the same training loop under Trackio, W&B and TensorBoardX
