@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,47 +9,28 @@ from otel_trackio import layout
 from otel_trackio.diagnostics import Diagnostics
 from otel_trackio.exchange import Exchange
 from otel_trackio.scratch import Scratch
-from otel_trackio.threads import started
-from otel_trackio_collector.forwarding import Exporter, Sent
-from otel_trackio_collector.requestlog import Entry
-from otel_trackio_collector.standing import counts_of
+from otel_trackio_collector.accompanied import Accompanied
+from otel_trackio_collector.forwarding import Exporter
 
 BRING_SECONDS: Final = 15.0
-"""How old what other machines see may be, as with runs that are recorded; and how long an end
-waits for the last of it, which else the next start brings."""
+"""How old what other machines see may be, as with runs that are recorded."""
 
 
-class Shared:
+class Shared(Accompanied):
     """The store, whose runs in the scratch it brings to DIR. An `Exporter`."""
 
     def __init__(self, store: Exporter, scratch: Scratch) -> None:
         """The scratch is made already."""
-        self.name = store.name
-        self._store = store
+        super().__init__(store, self._bring, "share runs")
         self._folder = scratch.folder
         self._exchange = Exchange(scratch)
         self._brought: dict[Path, int] = {}
         self._diagnostics = Diagnostics()
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._bring, name="share runs", daemon=True)
-        started(self._thread)
-
-    def export(self, entries: Sequence[Entry]) -> Sent:
-        """See `Exporter`."""
-        return self._store.export(entries)
-
-    def counts(self) -> dict[str, int]:
-        """The store's own."""
-        return counts_of(self._store)
-
-    def close(self) -> None:
-        self._store.close()
-        self._closing.set()
-        self._thread.join(BRING_SECONDS)
+        self.start()
 
     def _bring(self) -> None:
         while True:
-            closing = self._closing.wait(BRING_SECONDS)
+            closing = self.closing.wait(BRING_SECONDS)
             try:
                 self._bring_what_is_new()
             except Exception as error:  # noqa: BLE001 (the thread must live)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from otel_trackio import layout
 from otel_trackio.cadence import REMOTE, Cadence, Past, chance, due
@@ -17,17 +14,12 @@ from otel_trackio.errors import RemoteError, StoreBusy, StoreError
 from otel_trackio.reader import RunFileReader
 from otel_trackio.remote import Remote
 from otel_trackio.runfile import REPLICA
-from otel_trackio.threads import started
+from otel_trackio_collector.accompanied import Accompanied
 from otel_trackio_collector.collected import PREFIX
-from otel_trackio_collector.forwarding import Exporter, Sent
-from otel_trackio_collector.requestlog import Entry
-from otel_trackio_collector.standing import counts_of
-
-CLOSING_SECONDS: Final = 15.0
-"""How long an end waits for the last sync; what is left then, the next start brings."""
+from otel_trackio_collector.forwarding import Exporter
 
 
-class Syncing:
+class Syncing(Accompanied):
     """The store, whose runs in `dir` it syncs to a remote. An `Exporter`.
 
     A remote that cannot be reached holds no request up: runs wait for it in their files.
@@ -36,37 +28,20 @@ class Syncing:
     def __init__(
         self, store: Exporter, dir: Path, remote: Remote, cadence: Cadence = REMOTE
     ) -> None:
-        self.name = store.name
-        self._store = store
+        super().__init__(store, self._run, "sync runs")
         self._dir = dir
         self._remote = remote
         self._cadence = cadence
         self._past = Past(time.monotonic(), chance=chance())
         self._synced: dict[Path, int] = {}
         self._diagnostics = Diagnostics()
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sync runs", daemon=True)
-        started(self._thread)
-
-    def export(self, entries: Sequence[Entry]) -> Sent:
-        """See `Exporter`."""
-        return self._store.export(entries)
-
-    def counts(self) -> dict[str, int]:
-        """The store's own."""
-        return counts_of(self._store)
-
-    def close(self) -> None:
-        self._store.close()
-        self._closing.set()
-        if self._thread.is_alive():
-            self._thread.join(CLOSING_SECONDS)
+        self.start()
 
     def _run(self) -> None:
         closing = False
         while not closing:
             left = due(self._cadence, self._past) - time.monotonic()
-            closing = self._closing.wait(max(0.0, left))
+            closing = self.closing.wait(max(0.0, left))
             error = self._tried()
             self._past = replace(
                 self._past,
