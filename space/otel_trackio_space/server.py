@@ -51,13 +51,17 @@ class Server(uvicorn.Server):
             ws="none",
         )
         super().__init__(config)
+        self._begun = threading.Event()
         self._thread = threading.Thread(
             target=self.serve_here, name="otel-trackio dashboard", daemon=True
         )
 
     def serve_here(self) -> None:
         """Serves until a signal comes, or `close` is called."""
-        self.run(sockets=[self._socket])
+        try:
+            self.run(sockets=[self._socket])
+        finally:
+            self._begun.set()
 
     @property
     def serving(self) -> bool:
@@ -69,14 +73,22 @@ class Server(uvicorn.Server):
         self._socket.close()
 
     def start(self) -> None:
-        """Serves on a thread of its own; who asks before it has begun waits for it."""
+        """Serves on a thread of its own, once that has begun.
+
+        It is waited for, as a fork meanwhile would leave the child with half-imported modules.
+        """
         self._thread.start()
+        self._begun.wait()
 
     def close(self) -> None:
         """Stops it; a few seconds at most."""
         self.should_exit = True
         if self._thread.ident is not None:
             self._thread.join(CLOSE_SECONDS)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._begun.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         changes: Changes = self._app.state.changes

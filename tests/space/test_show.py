@@ -167,6 +167,7 @@ def test_show_returns_at_once_and_closes() -> None:
 PROGRAM_THAT_FORKS: Final = """
 import os, socket, sys, time
 from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, build_opener
 import otel_trackio
 dashboard = otel_trackio.show(browser=False)
 port = urlsplit(dashboard.url).port
@@ -176,6 +177,7 @@ if child == 0:
     os.read(come[0], 1)
     socket.create_server(("127.0.0.1", port)).close()  # Nobody else has it.
     own = otel_trackio.show(browser=False, port=port)
+    build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}/healthz", timeout=20).close()
     os.write(go[1], own.url.encode())
     os._exit(0)
 dashboard.close()
