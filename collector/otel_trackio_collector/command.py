@@ -20,7 +20,7 @@ from otel_trackio_collector import logs
 from otel_trackio_collector.building import check
 from otel_trackio_collector.collector import RUNNING_FILE, Collector
 from otel_trackio_collector.config import GRPC, HEALTH, HTTP, STORE, Config
-from otel_trackio_collector.configfile import from_file
+from otel_trackio_collector.configfile import directory_of, from_file
 from otel_trackio_collector.configflags import from_flags
 
 ASK_SECONDS = 10.0
@@ -103,8 +103,8 @@ def status(
 ) -> None:
     """Ask the collector that runs here how its exporters stand."""
     outer = context.obj
-    given = {"config": config or outer.get("config"), "dir": dir or outer.get("dir")}
-    told = _asked(at or outer.get("health") or _answering(_configured(given)))
+    place = config or outer.get("config"), dir or outer.get("dir")
+    told = _asked(at or outer.get("health") or _answering(_directory(*place)))
     if as_json:
         click.echo(json.dumps(told, indent=2))
         return
@@ -122,12 +122,24 @@ def _configured(given: dict[str, Any]) -> Config:
         ]
         if said and said != ["--dir"]:
             raise click.UsageError(f"{' and '.join(said)} and --config: say it in the file")
-        if given.get("dir"):
-            os.environ["OTEL_TRACKIO_DIR"] = str(given["dir"])
+        _store_in(given.get("dir"))
         return from_file(config)
     if given.get("dir"):
         given["dir"] = Path(given["dir"]).expanduser().absolute()
     return from_flags(**{name: value for name, value in given.items() if value})
+
+
+def _directory(config: Path | None, dir: Path | None) -> Path:
+    """Where the collector that is meant has its request log. Raises ConfigError."""
+    if config is None:
+        return _configured({"dir": dir}).directory
+    _store_in(dir)
+    return directory_of(config)
+
+
+def _store_in(dir: Path | None) -> None:
+    if dir:
+        os.environ["OTEL_TRACKIO_DIR"] = str(dir)
 
 
 def _run(config: Config, log_format: logs.Format | None) -> None:
@@ -166,14 +178,14 @@ def _take_files() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-def _answering(config: Config) -> str:
-    """Where the collector of that configuration answers. Raises OtelTrackioError."""
-    file = config.directory / RUNNING_FILE
+def _answering(directory: Path) -> str:
+    """Where the collector whose log is there answers. Raises OtelTrackioError."""
+    file = directory / RUNNING_FILE
     try:
         return str(json.loads(file.read_text())["endpoints"]["health"])
     except (OSError, ValueError, LookupError):
         raise OtelTrackioError(
-            f"no collector runs on {config.directory}", "name one by --config, --dir or --at"
+            f"no collector runs on {directory}", "name one by --config, --dir or --at"
         ) from None
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
+from otel_trackio.errors import ConfigError
 from otel_trackio.peer import RetryPolicy
 from otel_trackio.scratch import Scratch, scratch_of
 from otel_trackio.settings import resolve
@@ -24,6 +26,9 @@ GRPC, HTTP, HEALTH = "127.0.0.1:4317", "127.0.0.1:4318", "127.0.0.1:13133"
 
 LOCAL: Final = ("127.0.0.1", "::1", "localhost")
 """Hosts that only this machine reaches."""
+
+EVERYWHERE: Final = ("0.0.0.0", "::")
+"""Hosts that stand for every address of the machine."""
 
 MAX_REQUEST: Final = 64 << 20
 """Bytes of the largest request that is taken, before and after it is unpacked."""
@@ -76,7 +81,10 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All of it. `notes` are what a user should read: settings that change nothing here."""
+    """All of it. `notes` are what a user should read: settings that change nothing here.
+
+    Raises ConfigError where an exporter would send to a receiver: all would come again, for ever.
+    """
 
     receivers: tuple[Receive, ...]
     exporters: tuple[Export, ...]
@@ -87,6 +95,36 @@ class Config:
     drain: float = DRAIN_SECONDS
     level: str = "info"
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for export in self.exporters:
+            for listen in self._listening(export.kind):
+                if _reaches(export.options, listen.endpoint):
+                    hint = "give another endpoint to one of them"
+                    raise ConfigError(
+                        f"{export.name} would send to {listen.endpoint}, where this same collector"
+                        " receives: all would come again, for ever",
+                        hint,
+                    )
+
+    def _listening(self, kind: str) -> list[Listen]:
+        """Where what an exporter of that kind sends is taken."""
+        protocol = {"otlp_grpc": "grpc", "otlp_http": "http"}.get(kind, "")
+        found = [getattr(each, protocol, None) for each in self.receivers]
+        return [each for each in found if each is not None]
+
+
+def _reaches(options: Mapping[str, Any], listening: str) -> bool:
+    """Whether an exporter's endpoint is on this machine, by its name, and listened to."""
+    target = options.get("metrics_endpoint") or options["endpoint"]
+    try:
+        there, here = (urlsplit(e if "://" in e else f"//{e}") for e in (target, listening))
+        if not there.port or there.port != here.port:
+            return False
+    except ValueError:
+        return False  # It names none, which is another one's to say.
+    hosts = {there.hostname, here.hostname}
+    return len(hosts) == 1 or hosts <= {*LOCAL, *EVERYWHERE}
 
 
 def openness(receivers: Iterable[Receive]) -> list[str]:

@@ -108,6 +108,14 @@ def from_text(text: str, file: str, environment: Mapping[str, str] = os.environ)
     return _config(parsed(text, file, environment))
 
 
+def directory_of(path: Path, environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the collector of that file has its request log. Nothing else in it is looked at: who
+    asks for that need not have its secrets. Raises ConfigError."""
+    root = read(path, environment)
+    item = root.items().get("request_log")
+    return (_log(item) if item else {}).get("directory") or default_directory(environment)
+
+
 def _config(root: Item) -> Config:
     top = root.known(dict.fromkeys(SECTIONS, lambda item: item))
     for name in ("receivers", "exporters", "service"):

@@ -42,7 +42,8 @@ def replay(
     """Send runs to a collector, or any OTLP backend: only what is new.
 
     With neither RUN nor PROJECT those that were recorded for URL, such as
-    http://localhost:4318. Every point goes with its own time and step.
+    http://localhost:4318. Every point goes with its own time and step. Runs of
+    a remote are brought here by `otel-trackio pull` first.
     OTEL_TRACKIO_OTLP_HEADERS are sent along to the endpoint that they are for.
     """
     if which and every:

@@ -89,6 +89,7 @@ def test_it_answers_for_itself(tmp_path: Path) -> None:
         )
         assert counted in metrics
         assert 'otel_trackio_exporter_lag_metric_points{exporter="otlp_http"} 2' in metrics
+        path.write_text(path.read_text().replace("hidden", "${env:OF_THE_COLLECTOR_ALONE}"))
         shown = asked("status", "--config", str(path), dir=tmp_path)
         assert shown.returncode == 0, shown.stderr
         assert "ConnectError" in shown.stdout

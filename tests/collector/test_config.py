@@ -152,7 +152,7 @@ def test_secrets_are_not_shown() -> None:
 @pytest.mark.parametrize("kind", ["otlp_http", "prometheusremotewrite"])
 def test_what_no_peer_could_take(kind: str, exporter: str, error: str) -> None:
     """A URL or header that would fail at each request is an error, which tells no secret."""
-    text = SMALL.replace("  otlp:\n    endpoint: localhost:4317\n", f"  {kind}: {exporter}\n")
+    text = SMALL.replace("  otlp:\n    endpoint: far:4317\n", f"  {kind}: {exporter}\n")
     text = text.replace("exporters: [otlp]", f"exporters: [{kind}]")
     text += 'extensions: {bearertokenauth: {token: "hidden\\x00"}}\n'
     with pytest.raises(ConfigError) as caught:
@@ -163,7 +163,7 @@ def test_what_no_peer_could_take(kind: str, exporter: str, error: str) -> None:
 
 def test_a_token_may_end_its_line() -> None:
     """A variable with the end of a line, as files of secrets have it, is what stands before it."""
-    text = SMALL.replace("localhost:4317", "a:1\n    headers: {Authorization: 'Bearer ${T}'}")
+    text = SMALL.replace("far:4317", "a:1\n    headers: {Authorization: 'Bearer ${T}'}")
     [export] = from_text(text, "small.yaml", {"T": "sesame\n"}).exporters
     assert export.options["headers"] == {"Authorization": "Bearer sesame"}
 
@@ -183,7 +183,7 @@ receivers:
       grpc:
 exporters:
   otlp:
-    endpoint: localhost:4317
+    endpoint: far:4317
 service:
   pipelines:
     metrics:
@@ -218,47 +218,47 @@ def test_older_names() -> None:
             "8: exporters.otlp.endpoint stands there twice",
         ),
         (
-            "endpoint: localhost:4317",
+            "endpoint: far:4317",
             "compression: gzip",
             "6: exporters.otlp has no endpoint; add endpoint: ...",
         ),
         (
-            "endpoint: localhost:4317",
+            "endpoint: far:4317",
             "endpoint: a:1\n    timeout: 30",
             "8: exporters.otlp.timeout is '30'; use a duration such as 30s or 1m30s",
         ),
         (
-            "endpoint: localhost:4317",
+            "endpoint: far:4317",
             "endpoint: a:1\n    compression: zstd",
             "8: exporters.otlp.compression is 'zstd'; use none, gzip or deflate",
         ),
         (
-            "endpoint: localhost:4317",
+            "endpoint: far:4317",
             "endpoint: ${env:ABSENT}",
             "7: the environment variable ABSENT is not set; export ABSENT=...",
         ),
         (
-            "endpoint: localhost:4317",
+            "endpoint: far:4317",
             "endpoint: a:1\n    tls: {cert_file: a.pem}",
             "8: exporters.otlp.tls has half of a pair; give cert_file and key_file",
         ),
         (
-            "endpoint: localhost:4317",
+            "endpoint: far:4317",
             "endpoint: a:1\n    tls: {insecure: maybe}",
             "8: exporters.otlp.tls.insecure is 'maybe'; use true or false",
         ),
         (
-            "endpoint: localhost:4317",
+            "endpoint: far:4317",
             "endpoint: a:1\n    resolution: some",
             "8: exporters.otlp.resolution is 'some'; use all",
         ),
         (
-            "endpoint: localhost:4317",
+            "endpoint: far:4317",
             "endpoint: a:1\n    resolution: {keep: last}",
             "8: exporters.otlp.resolution has no interval; such as {interval: 10s, keep: last}",
         ),
         (
-            "endpoint: localhost:4317",
+            "endpoint: far:4317",
             "endpoint: a:1\n    auth: {authenticator: oidc}",
             "6: exporters.otlp.auth names 'oidc', which is no extension; define it",
         ),
@@ -365,6 +365,31 @@ def test_an_open_door_is_said(given: str, open: bool) -> None:
     assert (
         from_flags(grpc="0.0.0.0:1", http="127.0.0.1:2", environment={}).notes[0].startswith("0.")
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "listening", "loops"),
+    [
+        ("otlp_grpc", "http://localhost:4317", "0.0.0.0:4317", True),
+        ("otlp_grpc", "localhost:4317", "[::]:4317", True),
+        ("otlp_grpc", "far:4317", "0.0.0.0:4317", False),
+        ("otlp_grpc", "localhost:4319", "127.0.0.1:4317", False),
+        ("otlp_http", "http://[::1]:4318", "localhost:4318", True),
+        ("otlp_http", "https://here.example:4318/v1/metrics", "here.example:4318", True),
+        ("otlp_http", "http://localhost:4317", "127.0.0.1:4318", False),
+        ("otlp_http", "https://localhost", "127.0.0.1:4318", False),
+    ],
+)
+def test_it_does_not_send_to_itself(kind: str, target: str, listening: str, loops: bool) -> None:
+    """An exporter whose endpoint is that of a receiver is an error that names both."""
+    told = {"grpc" if kind == "otlp_grpc" else "http": listening}
+    try:
+        from_flags([f"{kind}={target}"], **told, environment={})  # type: ignore[arg-type]
+    except ConfigError as error:
+        assert f"{kind} would send to {listening}, where this same collector" in str(error)
+        assert loops
+    else:
+        assert not loops
 
 
 def test_flags(tmp_path: Path) -> None:
