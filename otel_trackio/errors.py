@@ -2,6 +2,7 @@
 
 OtelTrackioError
 ├── ConfigError          a setting or argument cannot be used
+│   └── ConfigErrors       several of a file
 ├── MissingExtra         an optional dependency is not installed
 ├── UnknownFile          a run has no such file here
 ├── UnknownRun           no run, or more than one, answers to that name
@@ -18,6 +19,8 @@ Every error is a lower-case clause that holds the value, followed by the remedy.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class OtelTrackioError(Exception):
     """Root of every error raised by otel_trackio; `hint` says what to do about it."""
@@ -30,6 +33,14 @@ class OtelTrackioError(Exception):
 
 class ConfigError(OtelTrackioError, ValueError):
     """A setting or an argument has a value that cannot be used."""
+
+
+class ConfigErrors(ConfigError):
+    """What is wrong in a configuration, all of it: a line each, from `errors`."""
+
+    def __init__(self, errors: Sequence[ConfigError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("\n".join(map(str, errors)))
 
 
 class MissingExtra(OtelTrackioError, ImportError):

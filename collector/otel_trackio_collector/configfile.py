@@ -17,7 +17,6 @@ from typing import Any, Final
 from otel_trackio.peer import RetryPolicy
 from otel_trackio_collector.config import (
     GRPC,
-    HEALTH,
     HTTP,
     Config,
     Export,
@@ -26,6 +25,7 @@ from otel_trackio_collector.config import (
     default_directory,
     openness,
 )
+from otel_trackio_collector.extensions import Secrets, authorization_of, extensions_of
 from otel_trackio_collector.forwarding import Bounds
 from otel_trackio_collector.logs import LEVELS
 from otel_trackio_collector.selection import Rule, Selection
@@ -35,12 +35,11 @@ from otel_trackio_collector.vocabulary import (
     EXPORTERS,
     Keys,
     address,
-    basic,
     header,
     known,
     unneeded,
 )
-from otel_trackio_collector.yamlfile import Item, listed, nearest, parsed, read
+from otel_trackio_collector.yamlfile import Faults, Item, listed, nearest, parsed, read
 
 UNNEEDED_PROCESSORS: Final = {
     "batch": "requests are joined when they are sent, and none waits in memory",
@@ -50,12 +49,6 @@ UNNEEDED_PROCESSORS: Final = {
 SHOWN: Final = "`otel-trackio collector status` says what went where, and `file` writes all of it"
 
 UNNEEDED_EXPORTERS: Final = {"debug": SHOWN, "logging": SHOWN, "nop": "nothing waits for it"}
-
-UNNEEDED_EXTENSIONS: Final = {
-    "file_storage": "every request is on disk; request_log.directory says where",
-    "pprof": "there is nothing to profile that way",
-    "zpages": "ask `otel-trackio collector status`",
-}
 
 UNNEEDED_SERVER: Final = (
     "compression_algorithms",
@@ -94,12 +87,9 @@ SECTIONS: Final = (
     "request_log",
 )
 
-Secrets = Mapping[str, str]
-"""Of an `auth` extension: what it puts into the Authorization header."""
-
 
 def from_file(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
-    """Raises ConfigError, which names the line."""
+    """Raises ConfigError, which names the line: one of them for all that is wrong."""
     return _config(read(path, environment))
 
 
@@ -122,21 +112,25 @@ def _config(root: Item) -> Config:
         if name not in top:
             raise root.error(f"there is no {name}", "receivers, exporters and service are needed")
     pipeline, level = _service(top["service"], top.get("extensions"))
+    faults = Faults()
     found = {
-        kind: _pipeline(pipeline, kind, top.get(kind))
+        kind: _pipeline(pipeline, kind, top.get(kind), faults)
         for kind in ("receivers", "processors", "exporters")
     }
-    found["exporters"] = _needed(found["exporters"])
-    if not found["receivers"] or not found["exporters"]:
+    faults.each(found["processors"], _processor)
+    secrets, health = extensions_of(top.get("extensions"), faults)
+    log: dict[str, Any] = {}
+    with faults.gathered():
+        log = _log(top["request_log"]) if "request_log" in top else {}
+    receivers = faults.each(found["receivers"], lambda name, item: _receive(name, item, secrets))
+    needed = _needed(found["exporters"])
+    exporters = faults.each(needed, lambda name, item: exporter_of(name, item, secrets))
+    faults.tell()
+    if not receivers or not exporters:
         raise pipeline.error("the pipeline is open at one end", "name receivers and exporters")
-    for name, item in found["processors"].items():
-        _processor(name, item)
-    secrets, health = _extensions(top.get("extensions"))
-    log = _log(top["request_log"]) if "request_log" in top else {}
-    receivers = tuple(_receive(name, item, secrets) for name, item in found["receivers"].items())
     return Config(
         receivers,
-        tuple(exporter_of(name, item, secrets) for name, item in found["exporters"].items()),
+        exporters,
         **({"directory": default_directory(root.environment)} | log),
         health=health,
         level=level,
@@ -181,20 +175,17 @@ def _service(item: Item, extensions: Item | None) -> tuple[Item, str]:
     return next(iter(ours.values())), level
 
 
-def _pipeline(pipeline: Item, kind: str, defined: Item | None) -> dict[str, Item]:
-    """What the pipeline names of a kind, as defined. Raises ConfigError for what is not."""
+def _pipeline(pipeline: Item, kind: str, defined: Item | None, faults: Faults) -> dict[str, Item]:
+    """What the pipeline names of a kind, as defined; it is a fault for what is not."""
     parts = pipeline.known(
         dict.fromkeys(("receivers", "processors", "exporters"), lambda each: each)
     )
     known = defined.items() if defined is not None else {}
     chosen: dict[str, Item] = {}
     for each in parts[kind].list() if kind in parts else ():
-        name = each.text()
-        if name not in known:
-            raise each.error(
-                f"{each.path} names {name!r}, which is not defined", _near(name, known)
-            )
-        chosen[name] = known[name]
+        with faults.gathered():
+            name = _defined(each, known)
+            chosen[name] = known[name]
     for name, item in known.items():
         if name not in chosen:
             item.note("is in no pipeline of metrics, and does nothing")
@@ -204,13 +195,15 @@ def _pipeline(pipeline: Item, kind: str, defined: Item | None) -> dict[str, Item
 def _all_defined(names: Item, defined: Item | None) -> None:
     known = {} if defined is None else defined.items()
     for each in names.list():
-        if (name := each.text()) not in known:
-            told = f"{each.path} names {name!r}, which is not defined"
-            raise each.error(told, _near(name, known))
+        _defined(each, known)
 
 
-def _near(name: str, known: Mapping[str, object]) -> str:
-    return nearest(name, known) if known else "define it"
+def _defined(item: Item, known: Mapping[str, object]) -> str:
+    """The name that stands there. Raises ConfigError where it is not known."""
+    if (name := item.text()) not in known:
+        told = f"{item.path} names {name!r}, which is not defined"
+        raise item.error(told, nearest(name, known))
+    return name
 
 
 def _needed(exporters: dict[str, Item]) -> dict[str, Item]:
@@ -230,48 +223,6 @@ def _processor(name: str, item: Item) -> None:
         hint = "exporters choose and fold by include, exclude and resolution"
         raise item.error(f"no processor {kind!r} here", hint)
     item.note(f"is not needed here: {UNNEEDED_PROCESSORS[kind]}")
-
-
-def _extensions(item: Item | None) -> tuple[Secrets, str]:
-    """What `auth` may name, and where health is answered."""
-    secrets: dict[str, str] = {}
-    health = HEALTH
-    for name, each in item.items().items() if item is not None else ():
-        kind = name.partition("/")[0]
-        if kind == "health_check":
-            keys: Keys = {"endpoint": address, "path": unneeded}
-            health = known(each, keys).get("endpoint", HEALTH)
-        elif kind == "bearertokenauth":
-            secrets[name] = f"Bearer {_token(each)}"
-        elif kind == "basicauth":
-            secrets[name] = _basic(each)
-        elif kind in UNNEEDED_EXTENSIONS:
-            each.note(f"is not needed here: {UNNEEDED_EXTENSIONS[kind]}")
-        else:
-            names = (*UNNEEDED_EXTENSIONS, "health_check", "basicauth", "bearertokenauth")
-            raise each.error(f"no extension {kind!r} here", nearest(kind, dict.fromkeys(names)))
-    return secrets, health
-
-
-def _token(item: Item) -> str:
-    found = known(item, {"token": Item.text, "filename": Item.path_of_file, "scheme": unneeded})
-    try:
-        token = found["filename"].read_text() if "filename" in found else found.get("token", "")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise item.error(f"{item.path}.filename: {found['filename']}: {why}") from None
-    if not (token := token.strip()):
-        raise item.error(f"{item.path} has no token", "such as {token: ${env:TOKEN}}")
-    return str(token)
-
-
-def _basic(item: Item) -> str:
-    client = {"username": Item.text, "password": Item.text}
-    found = known(item, {"client_auth": lambda each: known(each, client)}).get("client_auth", {})
-    if found.keys() != client.keys():
-        hint = "such as {client_auth: {username: 1, password: ${env:KEY}}}"
-        raise item.error(f"{item.path} lacks a name or a password", hint)
-    return basic(found["username"], found["password"])
 
 
 def _log(item: Item) -> dict[str, Any]:
@@ -314,7 +265,7 @@ def _listen(item: Item, endpoint: str, limit: Keys, secrets: Secrets) -> Listen:
             **dict.fromkeys(UNNEEDED_SERVER, unneeded),
         },
     )
-    authorization = _secret(item, found.pop("auth", None), secrets)
+    authorization = authorization_of(item, found.pop("auth", None), secrets)
     if authorization and not authorization.startswith("Bearer "):
         raise item.error(f"{item.path}.auth names no bearer token", "use bearertokenauth")
     for name in limit:
@@ -348,7 +299,7 @@ def exporter_of(name: str, item: Item, secrets: Secrets) -> Export:
     if kind not in EXPORTERS:
         raise item.error(f"no exporter {kind!r} here", nearest(kind, EXPORTERS))
     found = known(item, EXPORTERS[kind])
-    authorization = _secret(item, found.pop("auth", None), secrets)
+    authorization = authorization_of(item, found.pop("auth", None), secrets)
     if authorization:
         told = header(item, "Authorization", authorization)
         found["headers"] = {**found.get("headers", {}), "Authorization": told}
@@ -364,13 +315,3 @@ def exporter_of(name: str, item: Item, secrets: Secrets) -> Export:
         resolution=found.pop("resolution", None),
         options=found,
     )
-
-
-def _secret(item: Item, name: str | None, secrets: Secrets) -> str:
-    if not name:
-        return ""
-    if name not in secrets:
-        raise item.error(
-            f"{item.path}.auth names {name!r}, which is no extension", _near(name, secrets)
-        )
-    return secrets[name]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import yaml
 
-from otel_trackio.errors import ConfigError
+from otel_trackio.errors import ConfigError, ConfigErrors
 
 REFERENCE: Final = re.compile(r"\$(?:\$|\{(?:(env|[a-z]+):)?([^}:]*)(?::-([^}]*))?\})")
 """`${env:NAME}`, `${NAME}`, either with `:-DEFAULT`; `$$` is a dollar sign."""
@@ -27,6 +28,38 @@ SIZE: Final = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]i?)?B?", re.IGNORECASE)
 SCALES: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 TRUE, FALSE = ("true", "yes", "on"), ("false", "no", "off")
+
+
+T = TypeVar("T")
+
+
+class Faults:
+    """Errors that are gathered, so that whoever mends a file is told of all of them at once."""
+
+    def __init__(self) -> None:
+        self._errors: list[ConfigError] = []
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        try:
+            yield
+        except ConfigErrors as error:
+            self._errors += error.errors
+        except ConfigError as error:
+            self._errors.append(error)
+
+    def each(self, items: Mapping[str, Item], read: Callable[[str, Item], T]) -> tuple[T, ...]:
+        """What is read of them, without those that cannot be."""
+        found: list[T] = []
+        for name, item in items.items():
+            with self.gathered():
+                found.append(read(name, item))
+        return tuple(found)
+
+    def tell(self) -> None:
+        """Raises ConfigError, if anything was gathered."""
+        if self._errors:
+            raise self._errors[0] if len(self._errors) == 1 else ConfigErrors(self._errors)
 
 
 @dataclass(frozen=True)
@@ -86,11 +119,14 @@ class Item:
     def known(self, keys: Mapping[str, Callable[[Item], Any]]) -> dict[str, Any]:
         """A mapping read by its keys; one that is not among them is an error at its line."""
         read: dict[str, Any] = {}
+        faults = Faults()
         for name, item in self.items().items():
-            if name not in keys:
-                where = f" in {self.path}" if self.path else ""
-                raise item.error(f"no key {name!r}{where}", nearest(name, keys))
-            read[name] = keys[name](item)
+            with faults.gathered():
+                if name not in keys:
+                    where = f" in {self.path}" if self.path else ""
+                    raise item.error(f"no key {name!r}{where}", nearest(name, keys))
+                read[name] = keys[name](item)
+        faults.tell()
         return read
 
     def list(self) -> list[Item]:
@@ -206,7 +242,8 @@ def parsed(text: str, file: str, environment: Mapping[str, str] = os.environ) ->
 
 def nearest(name: str, known: Mapping[str, object] | Iterator[str]) -> str:
     """What to try in place of a name that is not known."""
-    names = sorted(known)
+    if not (names := sorted(known)):
+        return "define it"
     close = get_close_matches(name, names, 1, 0.6)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(names)}"
 

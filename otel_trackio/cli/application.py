@@ -17,7 +17,7 @@ import click
 from otel_trackio.cli import extension, marks
 from otel_trackio.cli.quantity import visible
 from otel_trackio.diagnostics import logger
-from otel_trackio.errors import ConfigError, OtelTrackioError
+from otel_trackio.errors import ConfigError, ConfigErrors, OtelTrackioError
 
 PROGRAM: Final = "otel-trackio"
 
@@ -130,7 +130,9 @@ def _refuse(error: Exception) -> NoReturn:
         message, status = f"{(error.strerror or str(error)).lower()}{where}", WRONG
     else:
         message, status = str(error), USAGE if isinstance(error, ConfigError) else WRONG
-    click.echo(f"error: {visible(message)}", err=True)
+    told = map(str, error.errors) if isinstance(error, ConfigErrors) else [message]
+    for each in told:
+        click.echo(f"error: {visible(each)}", err=True)
     sys.exit(status)
 
 

@@ -168,14 +168,6 @@ def test_a_token_may_end_its_line() -> None:
     assert export.options["headers"] == {"Authorization": "Bearer sesame"}
 
 
-@pytest.mark.parametrize("told", ["otlp_htp=https://me:hidden@a", "otlp=me:hidden@a:1"])
-def test_flags_tell_no_secret(told: str) -> None:
-    """Nor does an error of a flag."""
-    with pytest.raises(ConfigError) as caught:
-        from_flags([told], environment={})
-    assert "hidden" not in str(caught.value)
-
-
 SMALL = """\
 receivers:
   otlp:
@@ -291,6 +283,22 @@ def test_errors_name_their_line(old: str, new: str, error: str) -> None:
     assert str(caught.value) == f"small.yaml:{error}"
 
 
+def test_all_errors_are_told_at_once() -> None:
+    """Whoever pastes a configuration mends it once, not once an error; one of a part that others
+    name is not told of them, too."""
+    text = SMALL.replace(
+        "      grpc:\n", "      grpc: {endpoint: a, auth: {authenticator: basicauth}}\n"
+    )
+    text = text.replace("    endpoint: far", "    endpont: far").replace(
+        "[otlp]\n", "[otlp, x]\n", 1
+    )
+    text += "extensions: {basicauth: , oidc: }\nrequest_log: {max_bytes: much, max_age: old}\n"
+    with pytest.raises(ConfigError) as caught:
+        from_text(text, "small.yaml", {})
+    lines = [int(each.split(":")[1]) for each in str(caught.value).splitlines()]
+    assert sorted(lines) == [4, 7, 11, 13, 13, 14, 14]
+
+
 @pytest.mark.parametrize(
     ("section", "error"),
     [
@@ -365,60 +373,3 @@ def test_an_open_door_is_said(given: str, open: bool) -> None:
     assert (
         from_flags(grpc="0.0.0.0:1", http="127.0.0.1:2", environment={}).notes[0].startswith("0.")
     )
-
-
-@pytest.mark.parametrize(
-    ("kind", "target", "listening", "loops"),
-    [
-        ("otlp_grpc", "http://localhost:4317", "0.0.0.0:4317", True),
-        ("otlp_grpc", "localhost:4317", "[::]:4317", True),
-        ("otlp_grpc", "far:4317", "0.0.0.0:4317", False),
-        ("otlp_grpc", "localhost:4319", "127.0.0.1:4317", False),
-        ("otlp_http", "http://[::1]:4318", "localhost:4318", True),
-        ("otlp_http", "https://here.example:4318/v1/metrics", "here.example:4318", True),
-        ("otlp_http", "http://localhost:4317", "127.0.0.1:4318", False),
-        ("otlp_http", "https://localhost", "127.0.0.1:4318", False),
-    ],
-)
-def test_it_does_not_send_to_itself(kind: str, target: str, listening: str, loops: bool) -> None:
-    """An exporter whose endpoint is that of a receiver is an error that names both."""
-    told = {"grpc" if kind == "otlp_grpc" else "http": listening}
-    try:
-        from_flags([f"{kind}={target}"], **told, environment={})  # type: ignore[arg-type]
-    except ConfigError as error:
-        assert f"{kind} would send to {listening}, where this same collector" in str(error)
-        assert loops
-    else:
-        assert not loops
-
-
-def test_flags(tmp_path: Path) -> None:
-    """`--to` names a kind and a target, several of one kind are told apart, and runs are stored."""
-    told = ["otlp_http=https://example.org", "otlphttp=${env:FAR}", "otlp=a:1", "file=out.jsonl"]
-    config = from_flags(told, dir=tmp_path, environment=ENVIRONMENT)
-    assert [each.name for each in config.exporters] == [
-        "otel_trackio",
-        "otlp_http",
-        "otlp_http/2",
-        "otlp_grpc",
-        "file",
-    ]
-    assert config.exporters[2].options["endpoint"] == "https://example.org"
-    assert config.exporters[4].options["path"] == Path("out.jsonl")
-    assert config.directory == tmp_path / "collector"
-
-
-@pytest.mark.parametrize(
-    ("told", "error"),
-    [
-        ("otlp_htp=https://a", "--to: no exporter 'otlp_htp'; did you mean otlp_http?"),
-        ("file", "--to file has no target; such as --to file=..."),
-        ("otlp_http=a:1", "--to otlp_http: endpoint is 'a:1'; it begins with http:// or "
-         "https://"),
-    ],
-)  # fmt: skip
-def test_flags_that_are_wrong(told: str, error: str) -> None:
-    """They are errors that say what they wanted."""
-    with pytest.raises(ConfigError) as caught:
-        from_flags([told], environment={})
-    assert error in str(caught.value)
