@@ -23,6 +23,9 @@ MAX_WORDS: Final = 300
 _STORE: Final = re.compile(r"HTTP status \w+ error \((\d{3})[^)]*\), domain: (\S+)")
 """How the client's xet library tells a status and an address: in a builtin ConnectionError."""
 
+_DISK: Final = "I/O error"
+"""How it begins where the client cannot write files of its own."""
+
 _USER: Final = re.compile(r"(https?://)[^\s/@]+@")
 
 READ: Final = "read"
@@ -63,6 +66,8 @@ class Attempt:
     def _patience(self, error: BaseException, status: int | None) -> str:
         if seconds := retry_after(error):
             return f"try again in {seconds:g} s"
+        if _DISK in str(error):
+            return "set HF_HOME to a folder that may be written, on a disk with room"
         if isinstance(error, Overdue):
             return f"see whether {anonymous(self.endpoint)} answers here"
         if status is None:

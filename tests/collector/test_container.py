@@ -45,3 +45,13 @@ def test_the_image_opens_what_is_served() -> None:
     assert re.findall(r"^EXPOSE (.*)$", image, re.MULTILINE) == [" ".join(ports)]
     assert f"127.0.0.1:{ports[-1]}/healthz" in image
     assert "\nUSER 10001" in image
+
+
+def test_all_that_is_written_is_in_the_volume() -> None:
+    """Runs, and what the client of the Hub keeps for itself: the rest may be read-only."""
+    image = (FOLDER / "Dockerfile").read_text()
+    [environment] = re.findall(r"^ENV (.*?[^\\])$", image, re.MULTILINE | re.DOTALL)
+    places = dict(each.split("=") for each in environment.replace("\\\n", " ").split())
+    assert "\nVOLUME /data\n" in image
+    assert places["OTEL_TRACKIO_DIR"] == "/data"
+    assert places["HF_HOME"].startswith("/data/")

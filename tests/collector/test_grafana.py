@@ -30,6 +30,7 @@ pytestmark = pytest.mark.xdist_group("prometheus")
 FOLDER: Final = Path(__file__).parents[2] / "deploy" / "grafana"
 DASHBOARD: Final = json.loads((FOLDER / "dashboards" / "otel-trackio.json").read_text())
 RUNS: Final = ("brisk-heron", "calm-river")
+TWINS: Final = ("first", "second")
 SECONDS: Final = 600
 EVERY: Final = 2
 
@@ -40,6 +41,7 @@ VARIABLES: Final = {
     "metric": "training_loss",
     "__rate_interval": "1m",
     "__interval": "5s",
+    "__range": f"{SECONDS}s",
 }
 """What Grafana puts in place of its variables."""
 
@@ -47,6 +49,12 @@ TARGETS: Final = [
     pytest.param(panel, target, id=f"{panel['title']} {target['refId']}")
     for panel in DASHBOARD["panels"]
     for target in panel.get("targets", ())
+]
+
+BY_STEP: Final = [
+    pytest.param(panel, id=panel["title"])
+    for panel in DASHBOARD["panels"]
+    if panel["type"] == "xychart"
 ]
 
 
@@ -84,13 +92,20 @@ def training(name: str) -> Request:
     return request
 
 
+def twin(id: str) -> Request:
+    """One of two runs of one name, the second of which begins when the first has ended."""
+    began = SECONDS - SECONDS // 2 * TWINS.index(id)
+    points: list[Point] = [(ago(began - EVERY * step), 1.0, step) for step in range(100)]
+    named = run(id, otel_trackio__project="twins", otel_trackio__run__name="baseline")
+    return named.gauge("training.loss", points)
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """A Prometheus with its default settings, and two runs in it."""
+    """A Prometheus with its default settings, two runs in it, and two more of one name."""
     with Prometheus(tmp_path_factory.mktemp("grafana")) as server:
         writer = RemoteWrite("prometheus", server.write_url)
-        for name in RUNS:
-            request = training(name)
+        for request in (*map(training, RUNS), *map(twin, TWINS)):
             assert writer.export([request.entry()]).rejected == 0
         writer.close()
         yield server
@@ -175,13 +190,43 @@ def test_the_loss_stands_at_its_step(server: Prometheus) -> None:
     steps, losses = (asked(server, target, now) for target in panel["targets"])
     joined = 0
     for step, loss in zip(steps, losses, strict=True):
-        assert step["metric"] == loss["metric"]
+        assert step["metric"] | {"run": f"name of {step['metric']['instance']}"} == loss["metric"]
         name = step["metric"]["instance"]
         at = dict(step["values"])
         for moment, value in loss["values"]:
             assert float(value) == pytest.approx(loss_of(name, int(at[moment])))
             joined += 1
     assert joined > SECONDS // 5
+
+
+@pytest.mark.parametrize("panel", BY_STEP)
+def test_runs_of_one_name_are_two_lines(
+    panel: dict[str, Any], server: Prometheus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their lines have the id in their name, from end to end, and no step is another run's."""
+    monkeypatch.setitem(VARIABLES, "project", "(twins)")
+    monkeypatch.setitem(VARIABLES, "run", "(baseline)")
+    steps, losses = (asked(server, target) for target in panel["targets"])
+    assert [each["metric"]["run"] for each in losses] == [f"baseline:{id}" for id in TWINS]
+    assert [each["metric"]["instance"] for each in steps] == list(TWINS)
+
+
+@pytest.mark.parametrize("panel", BY_STEP)
+def test_the_step_panels_draw_a_line_a_run(panel: dict[str, Any], server: Prometheus) -> None:
+    """Rows that have a step and a value are put in order of time, and parted by run alone."""
+    steps = {step["id"]: step["options"] for step in panel["transformations"]}
+    assert list(steps) == ["merge", "filterByValue", "sortBy", "organize", "partitionByValues"]
+    values = [f"Value #{target['refId']}" for target in panel["targets"]]
+    assert [each["fieldName"] for each in steps["filterByValue"]["filters"]] == values
+    assert [rule["matcher"]["options"] for rule in panel["fieldConfig"]["overrides"]] == values
+    assert steps["sortBy"]["sort"] == [{"field": "Time"}]
+    assert steps["partitionByValues"]["fields"] == ["run"]
+    labels = {key for target in panel["targets"] for key in asked(server, target)[0]["metric"]}
+    kept, left_out = set(steps["organize"]["indexByName"]), set(steps["organize"]["excludeByName"])
+    assert kept == {*values, "run"}
+    assert left_out == {"Time", *labels} - kept
+    # Grafana takes the options of an XY chart that names no version for those of before 11.1.
+    assert float(panel["pluginVersion"].rpartition(".")[0]) >= 11.1
 
 
 @pytest.mark.parametrize("name", ["project", "run", "phase", "metric"])

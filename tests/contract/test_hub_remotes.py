@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -153,6 +157,32 @@ def test_a_broken_connection_may_be_tried_again(dataset: Place, action: str) -> 
     assert "can be reached from here" in error.value.hint
     remote.commit(dataset.local(some(0)), (), "points")
     assert held(remote) == some(0)
+
+
+PROGRAM_THAT_SYNCS = """
+import otel_trackio
+with otel_trackio.init("digits", dataset_id="metrics") as run:
+    run.log({"loss": 1.0})
+"""
+
+
+def test_the_client_has_files_of_its_own(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Where they cannot be written, as in many a container, it is said how to put them elsewhere;
+    nothing is lost."""
+    there = places.place("xet", request).there
+    environment = {**os.environ, **there.env(), "OTEL_TRACKIO_DIR": str(tmp_path)}
+    del environment["HF_XET_CACHE"]
+    said = []
+    for home in (os.devnull, str(tmp_path)):
+        command = [sys.executable, "-c", PROGRAM_THAT_SYNCS]
+        program = subprocess.run(
+            command, env={**environment, "HF_HOME": home}, capture_output=True, text=True
+        )
+        assert program.returncode == 0, program.stderr
+        said.append(program.stderr)
+    assert "set HF_HOME to a folder that may be written" in said[0]
+    assert "wait to be synced" in said[0]
+    assert "all of it synced" in said[1]
 
 
 REFUSALS = {
