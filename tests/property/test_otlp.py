@@ -124,10 +124,9 @@ def recorded(stretch: Stretch) -> dict[tuple[str, str, str], list[Any]]:
     for of, columns in stretch.points:
         total, rows = 0, []
         for place, value in enumerate(columns.points.value.tolist()):
-            total = total + value if of.increments and place else value
-            shown = total if of.increments else value
+            total = total + value if of.increments else value
             at = columns.points.step[place], columns.points.time[place], columns.seq[place]
-            rows.append((*map(int, at), exact(shown)))
+            rows.append((*map(int, at), exact(total)))
         found[of.key, of.scope, of.attributes] = rows
     return found
 
