@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from contextlib import suppress
@@ -94,7 +95,14 @@ def _but(run: Run) -> str:
 def say(line: str) -> None:
     # A name may hold line ends and escape sequences, which are not for the terminal.
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
-    if sys.stderr is None:
+    stream = sys.stderr
+    if stream is None:
         return  # Closed: print would take stdout instead.
+    said, is_pythons = f"otel-trackio: {line}\n", stream is sys.__stderr__
     with suppress(OSError, ValueError):
-        print(f"otel-trackio: {line}", file=sys.stderr)  # noqa: T201 (this is the one place)
+        if is_pythons:
+            # What its buffer cannot write stays there, and the end of Python would fail on it.
+            stream.flush()
+            os.write(stream.fileno(), said.encode(stream.encoding, "backslashreplace"))
+        else:
+            stream.write(said)

@@ -256,12 +256,31 @@ def _hook_worker() -> None:
     global _worker
     if multiprocessing.parent_process() is not None and _worker != os.getpid():
         _worker = os.getpid()
-        # A forked worker leaves without `atexit`, but not without these.
+        # Before Python 3.13 a forked worker leaves without `atexit`, but not without these.
         Finalize(None, _at_exit_of_worker, exitpriority=0)
+        worker = multiprocessing.current_process()
+        worker.name = _WorkerName(worker.name)
+
+
+class _WorkerName(str):
+    """Notes the error that ends a worker: multiprocessing prints it below this name.
+
+    Since Python 3.13 that is its only trace: what is done at the end comes after it is gone.
+    """
+
+    def __str__(self) -> str:
+        global _fatal
+        error = sys.exception()
+        if isinstance(error, Exception) and sys._getframe(1).f_code.co_name == "_bootstrap":
+            _fatal = error
+        return super().__str__()
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (super().__str__(),)  # A worker's own workers know it by name.
 
 
 def _at_exit_of_worker() -> None:
-    run, error = _active, sys.exception()
+    run, error = _active, sys.exception() or _fatal
     if run is not None and isinstance(error, Exception):
         run.fail(error)
     elif run is not None:

@@ -14,6 +14,7 @@ from hypothesis import settings
 
 OURS = ("OTEL_", "TRACKIO_", "HF_", "SLURM_", "TORCHELASTIC_")
 LAUNCHER = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
+PYTHON = ("PYTHONUNBUFFERED",)  # Without buffers, faults that users have are not seen.
 
 # No deadlines: other tests share these cores.
 settings.register_profile("short", deadline=None)
@@ -79,7 +80,7 @@ def refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
 def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the machine reaches a test, no run of a test the machine's own runs."""
     for name in list(os.environ):
-        if name.startswith(OURS) or name in LAUNCHER:
+        if name.startswith(OURS) or name in LAUNCHER + PYTHON:
             monkeypatch.delenv(name)
     monkeypatch.setenv("OTEL_TRACKIO_DIR", str(tmp_path / "otel-trackio"))
     monkeypatch.setenv("OTEL_TRACKIO_RAISE", "1")

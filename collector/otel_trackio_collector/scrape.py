@@ -58,11 +58,12 @@ class Scrape:
         self.name = name
         self.counts: Counter[str] = Counter()
         self._catalog = Catalog(series_limit, expiration)
-        self._translator = Translator(self._catalog, Totals(), naming)
         self._expiration = expiration
         self._last: dict[int, tuple[int, float, float]] = {}
         self._lock = threading.Lock()
         self._server = _server(endpoint, self)
+        self._totals = Totals()
+        self._translator = Translator(self._catalog, self._totals, naming)
         self._thread = threading.Thread(
             target=self._server.serve_forever, name=f"serve {name}", daemon=True
         )
@@ -93,6 +94,7 @@ class Scrape:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        self._totals.close()
 
     def page(self, openmetrics: bool = False) -> str:
         """What is scraped."""

@@ -36,8 +36,9 @@ def launch(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
             "this Python is told to look into no PYTHONPATH: trainers are recorded only if the"
             " script calls otel_trackio.instrument()"
         )
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError):  # One may be closed, another full.
+            stream.flush()
     _restore_signals()
     try:
         os.execve(found, list(program), environment(environ))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,7 +24,9 @@ class Translating:
 
     def __init__(self, naming: Naming | None = None) -> None:
         self.catalog = Catalog()
-        self.translator = Translator(self.catalog, Totals(), naming)
+        totals = Totals()
+        weakref.finalize(self, totals.close)
+        self.translator = Translator(self.catalog, totals, naming)
 
     def __call__(
         self, *requests: Request, by: Iterable[str] = ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 from pathlib import Path
 
 import grpc
@@ -11,6 +10,7 @@ import pytest
 
 from otel_trackio.errors import ConfigError
 from otel_trackio_collector.servertls import ServerTls
+from tests.collector.certificates import Authority
 from tests.collector.made import gauge
 from tests.collector.senders import (
     GrpcSender,
@@ -25,27 +25,14 @@ BOTH = pytest.mark.parametrize("protocol", ["grpc", "http"])
 GOOD = gauge("train.loss", [0.5, 0.25, 0.125])
 
 
-def _certificates(dir: Path) -> None:
-    """An authority, and pairs for `localhost` and for a client, by it."""
-    new = ("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    san = "subjectAltName=DNS:localhost"
-
-    def make(name: str, *signed: str) -> None:
-        command = (*new, "-x509", "-days", "2", "-subj", f"/CN={name}", *signed)
-        out = ("-keyout", f"{name}.key", "-out", f"{name}.pem")
-        subprocess.run((*command, *out), cwd=dir, check=True, capture_output=True)
-
-    make("authority")
-    by = ("-CA", "authority.pem", "-CAkey", "authority.key")
-    make("localhost", *by, "-addext", san)
-    make("client", *by, "-addext", "extendedKeyUsage=clientAuth")
-    make("stranger")
-
-
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An authority, pairs for `localhost` and for a client by it, and one by another."""
     dir = tmp_path_factory.mktemp("certificates")
-    _certificates(dir)
+    authority = Authority(dir)
+    authority.sign("localhost")
+    authority.sign("client")
+    Authority(dir / "other").sign("stranger")
     return dir
 
 
@@ -81,7 +68,7 @@ def test_mutual_tls_knows_its_senders(tmp_path: Path, certificates: Path, protoc
         sender = _tls_sender(served, protocol, certificates, "client")
         assert sender.send(GOOD).code == "OK"
         sender.close()
-        for client in ("", "stranger"):
+        for client in ("", "other/stranger"):
             assert not _got_through(_tls_sender(served, protocol, certificates, client))
         assert served.kept() == [GOOD]
 

@@ -109,7 +109,9 @@ remote.prepare(lambda url: b"# Card")
 
 def run(place: Place, script: str) -> str:
     """What a script prints, errors included, which finds out from the environment who it is."""
-    environment = {"PATH": "/usr/bin:/bin", **place.there.env()}
+    # Python 3.12 warns of every fork beside threads.
+    quiet = {"PYTHONWARNINGS": "ignore:This process:DeprecationWarning"}
+    environment = {"PATH": "/usr/bin:/bin", **quiet, **place.there.env()}
     del environment["HF_HUB_DISABLE_PROGRESS_BARS"]
     done = subprocess.run(
         [sys.executable, "-c", PROLOGUE + script, place.kind, str(place.files)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -30,6 +31,20 @@ def test_the_command_gets_its_arguments_and_gives_its_exit_code(
     done = start(tmp_path, (*command, "--project", "x", "-h", "--"), ("--name", "n"))
     assert (done.returncode, done.stderr) == (3, "")
     assert done.stdout == "['--project', 'x', '-h', '--'] __main__\n"
+
+
+@pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-"])
+def test_a_dead_stderr_keeps_no_command_from_running(tmp_path: Path, redirection: str) -> None:
+    """A job whose logs have no room, or no place, trains all the same."""
+    command = f"{shlex.join(PROGRAM)} run python -c 'print(1)' {redirection}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "1\n")
 
 
 def test_signals_reach_the_command_itself(tmp_path: Path) -> None:

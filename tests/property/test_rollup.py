@@ -140,7 +140,7 @@ def test_a_spike_among_a_million_is_seen_at_every_zoom(widths: Sequence[int], ra
     assert levels[-1].width == 0
     for level in levels:
         top = level.index[level.max.argmax()]
-        assert (level.max.max(), level.count.sum()) == (1e6, n)
+        assert (level.max.max(), int(level.count.sum())) == (1e6, n)
         assert top == (position[spike] // level.width if level.width else 0)
 
 

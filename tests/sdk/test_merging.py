@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,8 +39,10 @@ def outbox(tmp_path: Path, remote: Folder) -> Outbox:
 
 
 @pytest.fixture
-def scribe(tmp_path: Path) -> Scribe:
-    return Scribe(tmp_path / "here")
+def scribe(tmp_path: Path) -> Iterator[Scribe]:
+    made = Scribe(tmp_path / "here")
+    yield made
+    made.file.close()
 
 
 def spans(remote: Folder) -> list[tuple[int, int]]:

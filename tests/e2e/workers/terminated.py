@@ -31,7 +31,7 @@ LATE: Final = 600
 
 
 def say(word: str) -> None:
-    print(word, flush=True)  # noqa: T201 (the test waits for it)
+    os.write(1, f"{word}\n".encode())  # A handler that interrupts a print() may not print().
 
 
 def begin() -> otel_trackio.Run:
