@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
+from otel_trackio import database
 from otel_trackio.fold import interleaved, totals
 from otel_trackio.history import Part
 from otel_trackio.metric import key_of
@@ -79,9 +80,17 @@ def parts_of(found: Sequence[Found]) -> list[Part]:
 
 
 def series_by_key(sources: Sequence[Source]) -> dict[str, list[Found]]:
-    """Every series of the run by what users call it, in the order of the writers."""
+    """Every series of the run by what users call it, in the order of the writers. Raises
+    StoreError."""
     found: dict[str, list[Found]] = {}
     for source in sources:
         for series_id, series in source.reader.series().items():
-            found.setdefault(key_of(series), []).append(Found(source, series_id, series))
+            try:
+                key = key_of(series)
+            except (
+                ValueError,
+                AttributeError,
+            ) as error:  # Its attributes are no JSON, or no object.
+                raise database.damaged(source.reader.path, error) from error
+            found.setdefault(key, []).append(Found(source, series_id, series))
     return found

@@ -1,7 +1,7 @@
 """Rounding for the wire: few digits, and no difference that a chart or its reader could see. Pure.
 
 A value keeps DIGITS significant ones, which log axes and tooltips show, or more, where the curve
-varies little beside its size.
+varies little beside its size; one that needs all of a float64's stays as it is.
 """
 
 from __future__ import annotations
@@ -35,11 +35,10 @@ def rounded(curves: Sequence[Floats], digits: int = DIGITS) -> list[Floats]:
     value = np.concatenate(curves)
     size = _size(value)
     places = np.maximum(digits - 1 - size, finest)
-    places = np.minimum(places, EXACT - 1 - size).clip(0, len(POWERS) - 1)
-    power = POWERS[places]
+    power = POWERS[places.clip(0, len(POWERS) - 1)]
     with np.errstate(invalid="ignore", over="ignore"):
         shorter = np.rint(value * power) / power
-    kept = ~np.isfinite(shorter) | (size < digits - len(POWERS))
+    kept = ~np.isfinite(shorter) | (size < digits - len(POWERS)) | (places > EXACT - 1 - size)
     return np.split(np.where(kept, value, shorter), np.cumsum(sizes)[:-1])
 
 

@@ -316,9 +316,9 @@ def test_what_is_acknowledged_survives_kill(
 ) -> None:
     """Killed under load again and again: every acknowledged request reaches every live exporter
     at least once, and runs exactly once, here and at a collector of ours that it sends to."""
-    port = unused_port()
     flags = ["--grpc", FREE, "--http", FREE, "--health", FREE]
     with serving() as sink, running(flags, tmp_path / "chained") as chained:
+        port = unused_port()  # Not before: one of those might take it.
         path = config(tmp_path, sink.url, port)
         more = f"  otlp_grpc/chained: {{endpoint: 'http://{chained.endpoint('otlp/grpc')}'}}\n"
         text = path.read_text().replace("extensions: {health", f"{more}extensions: {{health")

@@ -6,7 +6,7 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -117,6 +117,15 @@ def test_a_file_cut_anywhere(
         cut(target, random.randrange(target.stat().st_size))
         check_harm(victim, broken=False)
         shutil.rmtree(tmp_path / "copy")
+
+
+@pytest.mark.parametrize("attributes", ["otel_trackio.log", "[1]", ""])
+def test_attributes_that_are_none(attributes: str, pair: tuple[Path, Path], tmp_path: Path) -> None:
+    """A series whose attributes are no JSON object is damage of its file, which is named."""
+    victim = copied(pair[0], tmp_path / "copy")
+    with closing(sqlite3.connect(victim)) as db, db:
+        db.execute("UPDATE series SET attributes = ?", (attributes,))
+    check_harm(victim, broken=False)
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"no database at all\n" * 1000, bytes(8192)])

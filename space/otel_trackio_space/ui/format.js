@@ -120,13 +120,14 @@ function smallestGap(values) {
   return Number.isFinite(gap) ? gap : 0;
 }
 
-/** Places after the point that show a gap such as 0.25 in full, 6 at most. */
+/** Places after the point that show a gap such as 0.25 in full: 6 at most, but for a smaller one. */
 function decimals(gap) {
-  for (let places = 0; places < 6; places++) {
+  const most = gap < 1e-6 ? 15 : 6;
+  for (let places = 0; places < most; places++) {
     const scaled = gap * 10 ** places;
     if (Math.abs(scaled - Math.round(scaled)) < 1e-6 * Math.max(1, scaled) && Math.round(scaled) > 0) return places;
   }
-  return 6;
+  return most;
 }
 
 const SECOND = 1000;

@@ -66,6 +66,7 @@ class Board {
         this.series.soon();
         this.alerts.refresh();
       }),
+      catalog.on("projects", () => this.layoutSoon()),
       catalog.on("error", () => this.layoutSoon()),
       catalog.on("change", ({ runs, gap }) => this.series.grown(runs, gap)),
       this.series.on((keys) => this.#drawSome(keys)),
