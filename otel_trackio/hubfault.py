@@ -66,10 +66,10 @@ class Attempt:
     def _patience(self, error: BaseException, status: int | None) -> str:
         if seconds := retry_after(error):
             return f"try again in {seconds:g} s"
-        if _DISK in str(error):
-            return "set HF_HOME to a folder that may be written, on a disk with room"
         if isinstance(error, Overdue):
             return f"see whether {anonymous(self.endpoint)} answers here"
+        if status is None and _DISK in str(error):
+            return "set HF_HOME to a folder that may be written, on a disk with room"
         if status is None:
             return f"see whether {anonymous(self.endpoint)} can be reached from here"
         if is_from_store(error):

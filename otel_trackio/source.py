@@ -85,12 +85,13 @@ def series_by_key(sources: Sequence[Source]) -> dict[str, list[Found]]:
     found: dict[str, list[Found]] = {}
     for source in sources:
         for series_id, series in source.reader.series().items():
-            try:
-                key = key_of(series)
-            except (
-                ValueError,
-                AttributeError,
-            ) as error:  # Its attributes are no JSON, or no object.
-                raise database.damaged(source.reader.path, error) from error
+            key = _key(source, series)
             found.setdefault(key, []).append(Found(source, series_id, series))
     return found
+
+
+def _key(source: Source, series: Series) -> str:
+    try:
+        return key_of(series)
+    except (ValueError, AttributeError) as error:  # Its attributes are no JSON, or no object.
+        raise database.damaged(source.reader.path, error) from error

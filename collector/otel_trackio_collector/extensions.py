@@ -22,13 +22,14 @@ Secrets = Mapping[str, str]
 def extensions_of(item: Item | None, faults: Faults) -> tuple[Secrets, str]:
     """What `auth` may name, and where health is answered."""
     secrets: dict[str, str] = {}
-    health = [HEALTH]
+    health = HEALTH
 
     def read(name: str, each: Item) -> None:
+        nonlocal health
         kind = name.partition("/")[0]
         if kind == "health_check":
             keys: Keys = {"endpoint": address, "path": unneeded}
-            health.append(known(each, keys).get("endpoint", HEALTH))
+            health = known(each, keys).get("endpoint", HEALTH)
         elif kind in SECRETS:
             secrets[name] = ""  # It is defined, even if it cannot be read.
             secrets[name] = SECRETS[kind](each)
@@ -39,7 +40,7 @@ def extensions_of(item: Item | None, faults: Faults) -> tuple[Secrets, str]:
             raise each.error(f"no extension {kind!r} here", nearest(kind, dict.fromkeys(names)))
 
     faults.each(item.items() if item is not None else {}, read)
-    return secrets, health[-1]
+    return secrets, health
 
 
 def _bearer(item: Item) -> str:
